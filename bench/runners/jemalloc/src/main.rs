@@ -1,0 +1,8 @@
+//! The workloads on jemalloc.
+
+#[global_allocator]
+static GLOBAL: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+fn main() {
+    bench_workloads::main("jemalloc");
+}

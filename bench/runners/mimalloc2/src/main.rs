@@ -1,0 +1,8 @@
+//! The workloads on mimalloc 2.
+
+#[global_allocator]
+static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() {
+    bench_workloads::main("mimalloc2");
+}

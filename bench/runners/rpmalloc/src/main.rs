@@ -1,0 +1,8 @@
+//! The workloads on rpmalloc.
+
+#[global_allocator]
+static GLOBAL: rpmalloc::RpMalloc = rpmalloc::RpMalloc;
+
+fn main() {
+    bench_workloads::main("rpmalloc");
+}

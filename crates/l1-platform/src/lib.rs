@@ -1,0 +1,61 @@
+//! The operating system: pages, threads, clocks, limits.
+//!
+//! # Layer card
+//!
+//! | | |
+//! |---|---|
+//! | layer | 1, platform |
+//! | may use | `core`, raw system calls, a handful of libc functions (below); no crate, not even `stratalloc-primitives` |
+//! | used by | the heap, the strategies that map memory, the shared library, the command line |
+//! | never does | allocate, panic, unwind, lock, touch `errno`, keep a descriptor open, cache what can change |
+//!
+//! From libc come only: `getauxval`, `clock_gettime`, `environ`, and the three `pthread_key` functions.
+//!
+//! ```text
+//!      heap, strategies, libstratalloc.so, command line
+//!   ───────┬──────────┬───────────┬──────────────┬───────────────┬─────────
+//!         vm         page       thread         report          thp  numa  cpu
+//!   reserve commit  size     id  ExitHook    stderr  file     limits process
+//!   purge release            yield_now       env  clock        (questions)
+//!   ───────┬──────────┴───────────┴──────┬───────┴───────────────┴─────────
+//!        fault                          text
+//!   ───────┴──────────────────────────────┴────────────────────────────────
+//!                    sys  (one file per architecture)
+//!   ═══════════════════════════ kernel ════════════════════════════════════
+//! ```
+//!
+//! | module | what it answers |
+//! |---|---|
+//! | [`vm`] | the contract of page ranges, and one file per operating system that fulfils it |
+//! | [`page`] | how large is a page, a huge page? |
+//! | [`thp`] | does the kernel use huge pages, and are some set aside? |
+//! | [`thread`] | which thread am I; tell me when it ends |
+//! | [`process`] | which process is this and what has it used? |
+//! | [`clock`] | what time is it, cheaply? |
+//! | [`env`] | what does the environment say, before `main`? |
+//! | [`report`] | text to a descriptor or a file |
+//! | [`numa`], [`cpu`], [`limits`] | what is the machine, and what may we have of it? |
+//! | [`fault`] | tests only: refuse the N-th system call |
+//!
+//! Signal handlers and children of `fork` in a threaded process may call everything here but
+//! [`ExitHook::install`](thread::ExitHook::install) and [`ExitHook::arm`](thread::ExitHook::arm); code before `main` may
+//! call everything.
+#![no_std]
+
+mod error;
+mod sys;
+mod text;
+
+pub mod clock;
+pub mod cpu;
+pub mod env;
+pub mod fault;
+pub mod limits;
+pub mod numa;
+pub mod page;
+pub mod process;
+pub mod report;
+pub mod thp;
+pub mod thread;
+pub mod tls;
+pub mod vm;

@@ -1,0 +1,53 @@
+//! aarch64: `svc 0`; number in x8, arguments in x0 … x5, answer in x0; every other register is kept.
+
+use core::arch::asm;
+
+/// Numbers from the kernel's `include/uapi/asm-generic/unistd.h`.
+pub(crate) mod nr {
+    pub(crate) const OPENAT: usize = 56;
+    pub(crate) const CLOSE: usize = 57;
+    pub(crate) const READ: usize = 63;
+    pub(crate) const WRITE: usize = 64;
+    pub(crate) const SCHED_GETAFFINITY: usize = 123;
+    pub(crate) const SCHED_YIELD: usize = 124;
+    pub(crate) const GETRUSAGE: usize = 165;
+    pub(crate) const GETCPU: usize = 168;
+    pub(crate) const GETPID: usize = 172;
+    pub(crate) const GETTID: usize = 178;
+    pub(crate) const MUNMAP: usize = 215;
+    pub(crate) const MREMAP: usize = 216;
+    pub(crate) const MMAP: usize = 222;
+    pub(crate) const MPROTECT: usize = 226;
+    pub(crate) const MINCORE: usize = 232;
+    pub(crate) const MADVISE: usize = 233;
+    pub(crate) const MBIND: usize = 235;
+    pub(crate) const MOVE_PAGES: usize = 239;
+    pub(crate) const PRLIMIT64: usize = 261;
+}
+
+/// One system call; the raw answer.
+///
+/// # Safety
+///
+/// As for [`super::call`].
+#[inline]
+pub(super) unsafe fn call(number: usize, args: [usize; 6]) -> usize {
+    let [a, b, c, d, e, f] = args;
+    let answer;
+    // SAFETY: the effect is the caller's to answer for; registers follow the kernel's AArch64 interface, which keeps
+    // everything but x0; the stack is not touched.
+    unsafe {
+        asm!(
+            "svc 0",
+            in("x8") number,
+            inlateout("x0") a => answer,
+            in("x1") b,
+            in("x2") c,
+            in("x3") d,
+            in("x4") e,
+            in("x5") f,
+            options(nostack, preserves_flags),
+        );
+    }
+    answer
+}

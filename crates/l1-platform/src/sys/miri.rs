@@ -1,0 +1,62 @@
+//! Miri: no kernel. Everything is refused but the few calls that upper layers cannot do without.
+
+extern crate std;
+
+use core::ffi::{c_int, c_void};
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use super::Fd;
+use crate::error::OsError;
+
+/// Placeholders: no call is made.
+pub(crate) mod nr {
+    pub(crate) const READ: usize = 0;
+    pub(crate) const CLOSE: usize = 0;
+    pub(crate) const GETRUSAGE: usize = 0;
+    pub(crate) const SCHED_GETAFFINITY: usize = 0;
+    pub(crate) const MBIND: usize = 0;
+    pub(crate) const OPENAT: usize = 0;
+    pub(crate) const MOVE_PAGES: usize = 0;
+    pub(crate) const PRLIMIT64: usize = 0;
+    pub(crate) const GETCPU: usize = 0;
+}
+
+/// Every call answers `-ENOSYS`.
+///
+/// # Safety
+///
+/// None is needed; the real versions need theirs.
+pub(super) unsafe fn call(_number: usize, _args: [usize; 6]) -> usize {
+    const ENOSYS: usize = 38;
+    ENOSYS.wrapping_neg()
+}
+
+unsafe extern "C" {
+    #[link_name = "write"]
+    fn libc_write(fd: c_int, bytes: *const c_void, size: usize) -> isize;
+}
+
+/// Through Miri's own `write`.
+pub(super) fn write(fd: Fd, bytes: &[u8]) -> Result<usize, OsError> {
+    // SAFETY: `bytes` is readable for its length.
+    let taken = unsafe { libc_write(fd, bytes.as_ptr().cast(), bytes.len()) };
+    usize::try_from(taken).map_err(|_| OsError::INVALID)
+}
+
+pub(crate) fn process_id() -> u32 {
+    std::process::id()
+}
+
+/// Threads are numbered as they ask.
+pub(crate) fn thread_id() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    std::thread_local! {
+        // Only uniqueness matters, which one fetch_add gives by itself.
+        static MINE: u32 = NEXT.fetch_add(1, Ordering::Relaxed);
+    }
+    MINE.try_with(|id| *id).unwrap_or(0)
+}
+
+pub(crate) fn yield_now() {
+    std::thread::yield_now();
+}

@@ -1,0 +1,55 @@
+//! x86-64: `syscall`; arguments in rdi, rsi, rdx, r10, r8, r9; the instruction destroys rcx and r11.
+
+use core::arch::asm;
+
+/// Numbers from the kernel's `arch/x86/entry/syscalls/syscall_64.tbl`.
+pub(crate) mod nr {
+    pub(crate) const READ: usize = 0;
+    pub(crate) const WRITE: usize = 1;
+    pub(crate) const CLOSE: usize = 3;
+    pub(crate) const MMAP: usize = 9;
+    pub(crate) const MPROTECT: usize = 10;
+    pub(crate) const MUNMAP: usize = 11;
+    pub(crate) const SCHED_YIELD: usize = 24;
+    pub(crate) const MREMAP: usize = 25;
+    pub(crate) const MINCORE: usize = 27;
+    pub(crate) const MADVISE: usize = 28;
+    pub(crate) const GETPID: usize = 39;
+    pub(crate) const GETRUSAGE: usize = 98;
+    pub(crate) const GETTID: usize = 186;
+    pub(crate) const SCHED_GETAFFINITY: usize = 204;
+    pub(crate) const MBIND: usize = 237;
+    pub(crate) const OPENAT: usize = 257;
+    pub(crate) const MOVE_PAGES: usize = 279;
+    pub(crate) const PRLIMIT64: usize = 302;
+    pub(crate) const GETCPU: usize = 309;
+}
+
+/// One system call; the raw answer.
+///
+/// # Safety
+///
+/// As for [`super::call`].
+#[inline]
+pub(super) unsafe fn call(number: usize, args: [usize; 6]) -> usize {
+    let [a, b, c, d, e, f] = args;
+    let answer;
+    // SAFETY: the effect is the caller's to answer for; registers follow the psABI's kernel interface (A.2.1), rcx
+    // and r11 are given up, the stack is not touched.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") number => answer,
+            in("rdi") a,
+            in("rsi") b,
+            in("rdx") c,
+            in("r10") d,
+            in("r8") e,
+            in("r9") f,
+            lateout("rcx") _,
+            lateout("r11") _,
+            options(nostack, preserves_flags),
+        );
+    }
+    answer
+}

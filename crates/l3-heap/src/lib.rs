@@ -1,0 +1,63 @@
+//! The general-purpose heap of stratalloc.
+//!
+//! | layer card | |
+//! | --- | --- |
+//! | may use | `stratalloc-primitives`, `stratalloc-platform`, `stratalloc-resource` |
+//! | used by | `stratalloc-capi` (malloc), `stratalloc` (global allocator) |
+//! | never | allocates for itself, panics, unwinds, waits for another thread, takes a lock that fork or a signal could leave held |
+//!
+//! ```text
+//!   request ─► api ─► size ≤ 32 KiB    small: bin of the thread's heap ── refill ─► slab ─► slice of the region
+//!                     size ≤ 1 MiB     small: run of granules of a split chunk
+//!                     size ≤ 512 MiB   medium: chunks from the buddy tree
+//!                     above            large, huge: a mapping of its own
+//! ```
+//!
+//! - [`mod@layout`]: the units. `region`: one range of addresses and its records. `small`: slabs, runs, thread heaps, remote
+//!   frees. `medium`: the buddy domain. `os`: large and huge. `purge`: back to the system. `api`: entry points and fast
+//!   paths. [`Heap`]: independent heaps. [`Statistics`], [`validate`](fn@validate), [`KNOBS`]: looking and tuning.
+#![no_std]
+
+#[cfg(any(test, not(feature = "initial-exec-tls")))]
+extern crate std;
+
+#[cfg(not(loom))]
+mod api;
+#[cfg(not(loom))]
+pub mod layout;
+mod medium;
+#[cfg(not(loom))]
+mod os;
+#[cfg(not(loom))]
+mod purge;
+#[cfg(not(loom))]
+mod region;
+#[cfg(not(loom))]
+mod resource;
+mod small;
+#[cfg(not(loom))]
+mod stats;
+#[cfg(not(loom))]
+mod tuning;
+#[cfg(not(loom))]
+mod usage;
+#[cfg(not(loom))]
+mod validate;
+#[cfg(not(loom))]
+mod value;
+
+#[cfg(not(loom))]
+pub use api::{
+    allocate, allocate_aligned, allocate_aligned_zeroed, allocate_zeroed, collect, deallocate, deallocate_sized,
+    good_size, owns, reallocate, reallocate_aligned, set_foreign_hook, usable_size,
+};
+#[cfg(not(loom))]
+pub use resource::ProcessHeap;
+#[cfg(not(loom))]
+pub use stats::{ClassStatistics, DomainStatistics, Statistics, statistics};
+#[cfg(not(loom))]
+pub use tuning::{ConfigError, KNOBS, Knob, configure};
+#[cfg(not(loom))]
+pub use validate::validate;
+#[cfg(not(loom))]
+pub use value::Heap;

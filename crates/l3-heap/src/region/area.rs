@@ -1,0 +1,106 @@
+//! An area: 512 chunks, their buddy tree, and hints where split chunks have room.
+//!
+//! `avail[k]` has a bit per chunk: "this shared split chunk may have a free run of at least `2^k` granules"; the last level
+//! means "may have a free aligned slice". They are hints: a set bit may be stale and is cleared by whoever finds it so; a
+//! cleared bit is set again by the next release in that chunk. The clearing side clears, then looks at the chunk once more;
+//! the releasing side releases, then looks at the hint: with both orders sequentially consistent one of the two sees the
+//! other (Dekker's argument), so room is never forgotten.
+
+use stratalloc_primitives::bits;
+use stratalloc_primitives::primitive::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use super::chunk::Chunk;
+use crate::layout::GRANULES_PER_SLICE;
+use crate::medium::buddy_tree::BuddyTree;
+
+/// Levels of `avail`: runs of 1, 2, 4 … 64 granules, then aligned slices.
+pub(crate) const LEVELS: usize = 8;
+/// The level of aligned slices.
+pub(crate) const SLICE_LEVEL: usize = 7;
+
+/// Record of one area; valid when all bytes are zero.
+#[repr(C, align(64))]
+pub(crate) struct Area {
+    /// Free chunks and larger blocks.
+    pub(crate) tree: BuddyTree,
+    /// 0 until the area's records are usable and its tree was filled.
+    pub(crate) active: AtomicU8,
+    avail: [[AtomicU64; 8]; LEVELS],
+}
+
+/// Bit 0 of every aligned slice.
+const SLICE_STARTS: u64 = 0x1111_1111_1111_1111;
+
+/// Levels that a word of free granules supports.
+fn levels_of(free: u64) -> u8 {
+    let longest = bits::longest_run(free);
+    let runs = if longest == 0 { 0 } else { (2u32 << longest.ilog2()) - 1 };
+    let pairs = free & (free >> 1);
+    let slices = pairs & (pairs >> 2) & SLICE_STARTS;
+    const _: () = assert!(GRANULES_PER_SLICE == 4);
+    // Seven run levels (2^0 … 2^6) fit the low bits; the slice level is bit 7.
+    #[allow(clippy::cast_possible_truncation, reason = "runs < 2^7")]
+    let runs = runs as u8;
+    runs | (u8::from(slices != 0) << SLICE_LEVEL)
+}
+
+impl Area {
+    /// After granules came back: names the chunk at every level that it now supports.
+    pub(crate) fn announce(&self, chunk: &Chunk, index: u32, free: u64) {
+        let missing = levels_of(free) & !chunk.summary.load(Ordering::SeqCst);
+        if missing == 0 {
+            return;
+        }
+        chunk.summary.fetch_or(missing, Ordering::SeqCst);
+        let (word, bit) = ((index / 64) as usize & 7, 1u64 << (index % 64));
+        for (level, words) in self.avail.iter().enumerate() {
+            if missing >> level & 1 != 0 {
+                words[word].fetch_or(bit, Ordering::SeqCst);
+            }
+        }
+    }
+
+    /// A search at `level` found nothing in this chunk: takes the hint back unless room appeared meanwhile.
+    pub(crate) fn retract(&self, chunk: &Chunk, index: u32, level: usize) {
+        let (word, bit) = ((index / 64) as usize & 7, 1u64 << (index % 64));
+        self.avail[level & 7][word].fetch_and(!bit, Ordering::SeqCst);
+        chunk.summary.fetch_and(!(1u8 << (level & 7)), Ordering::SeqCst);
+        if levels_of(chunk.free_mask(false)) >> (level & 7) & 1 != 0 {
+            self.announce(chunk, index, chunk.free_mask(false));
+        }
+    }
+
+    /// Chunks named at `level`, lowest first, starting at chunk `from`.
+    pub(crate) fn candidates(&self, level: usize, from: u32) -> impl Iterator<Item = u32> + '_ {
+        let first = (from / 64) as usize & 7;
+        (0u32..8).zip(self.avail[level & 7].iter()).skip(first).flat_map(move |(at, word)| {
+            let mut left = word.load(Ordering::Relaxed);
+            if at == from / 64 {
+                left &= !0 << (from % 64);
+            }
+            core::iter::from_fn(move || {
+                if left == 0 {
+                    return None;
+                }
+                let bit = left.trailing_zeros();
+                left &= left - 1;
+                Some(at * 64 + bit)
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_follow_the_longest_run_and_the_aligned_slices() {
+        assert_eq!(levels_of(0), 0);
+        assert_eq!(levels_of(1), 1);
+        assert_eq!(levels_of(0b110), 0b11);
+        assert_eq!(levels_of(0b1111), 0b1000_0111);
+        assert_eq!(levels_of(0b1_1110), 0b111, "four granules across two slices hold no slab");
+        assert_eq!(levels_of(!0), 0xff);
+    }
+}

@@ -1,0 +1,373 @@
+//! The region: one range of addresses that holds every slab, run and medium block, and the records that describe them.
+//!
+//! ```text
+//!   metadata                                             heap (base, 2 MiB aligned)
+//!   ├ thread heaps ┤ areas ┤ chunk records ┤ slab records ┤ area 0 │ area 1 │ …            │
+//!     4 KiB each     1 KiB    64 B / 1 MiB    64 B / 64 KiB   └ touched ┘└ never touched yet …
+//! ```
+//!
+//! The record of a pointer is found by arithmetic alone: `records + (p - base) / 64 KiB * 64`. The three words of that sum are
+//! statics; `size` stays 0 until the region exists, so every pointer fails the range test before that.
+//!
+//! How memory stands behind the addresses is decided once, at the first allocation:
+//! - **whole**: one `NORESERVE` mapping, pages appear on first touch; the normal case.
+//! - **commit**: the range is reserved without access and made writable piece by piece, because the kernel counts writable
+//!   memory (overcommit mode 2).
+//! - **piecewise**: nothing is reserved (an address-space limit would count it); pieces are mapped at their addresses when
+//!   they are needed.
+
+pub(crate) mod area;
+pub(crate) mod chunk;
+mod chunks;
+mod growth;
+
+use core::ptr::NonNull;
+
+use stratalloc_platform::{limits, page, thread, vm};
+use stratalloc_primitives::primitive::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
+
+use self::area::Area;
+use self::chunk::Chunk;
+use crate::layout::{AREA, AREA_SHIFT, CHUNK, CHUNK_SHIFT, CHUNKS_PER_AREA, HUGE_PAGE, SLICE, SLICE_SHIFT, narrow};
+use crate::small::slab::Slab;
+use crate::small::thread_heap::ThreadHeap;
+
+pub(crate) use chunks::{SplitClaim, give_chunks, merge_all, split_new, take_chunks, take_exact, take_split_chunk, touched_limit};
+pub(crate) use growth::granule_bytes;
+
+/// Address-range sizes that are tried, largest first. 1 TiB of addresses costs nothing but numbers.
+#[cfg(target_pointer_width = "64")]
+const SIZES: [usize; 3] = [1 << 40, 1 << 36, 1 << 32];
+#[cfg(not(target_pointer_width = "64"))]
+const SIZES: [usize; 2] = [1 << 30, 1 << 29];
+
+/// Most thread heaps that can exist at once.
+#[cfg(target_pointer_width = "64")]
+pub(crate) const MAX_HEAPS: usize = 1 << 16;
+#[cfg(not(target_pointer_width = "64"))]
+pub(crate) const MAX_HEAPS: usize = 1 << 12;
+
+/// How memory stands behind the region's addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Backing {
+    Whole = 0,
+    Commit = 1,
+    Piecewise = 2,
+}
+
+/// The words that `free` reads, alone on their cache line.
+#[repr(C, align(64))]
+struct Geometry {
+    base: AtomicUsize,
+    size: AtomicUsize,
+    records: AtomicUsize,
+    chunks: AtomicUsize,
+    areas: AtomicUsize,
+    heaps: AtomicUsize,
+    touched: AtomicU32,
+    backing: AtomicU8,
+    state: AtomicU8,
+}
+
+static GEOMETRY: Geometry = Geometry {
+    base: AtomicUsize::new(0),
+    size: AtomicUsize::new(0),
+    records: AtomicUsize::new(0),
+    chunks: AtomicUsize::new(0),
+    areas: AtomicUsize::new(0),
+    heaps: AtomicUsize::new(0),
+    touched: AtomicU32::new(0),
+    backing: AtomicU8::new(0),
+    state: AtomicU8::new(UNBORN),
+};
+
+const UNBORN: u8 = 0;
+const BEING_BORN: u8 = 1;
+const READY: u8 = 2;
+
+/// Offset of `ptr` in the region, if it lies inside.
+#[inline(always)]
+pub(crate) fn offset_of(ptr: *const u8) -> Option<usize> {
+    let offset = ptr.addr().wrapping_sub(GEOMETRY.base.load(Ordering::Relaxed));
+    if offset < GEOMETRY.size.load(Ordering::Relaxed) { Some(offset) } else { None }
+}
+
+/// Offset of a pointer that is known to lie in the region.
+#[inline(always)]
+pub(crate) fn offset_known(ptr: *const u8) -> usize {
+    ptr.addr().wrapping_sub(GEOMETRY.base.load(Ordering::Relaxed))
+}
+
+/// Record of the slice at `offset` bytes into the region.
+#[inline(always)]
+pub(crate) fn slab_at(offset: usize) -> &'static Slab {
+    let records: *const Slab = core::ptr::with_exposed_provenance(GEOMETRY.records.load(Ordering::Relaxed));
+    // SAFETY: the caller got `offset` from `offset_of` or from a slice index, so it is inside the region, and the record
+    // array has one entry per slice.
+    let record = unsafe { records.add(offset >> SLICE_SHIFT) };
+    // SAFETY: records are zero-initialised mapped memory, valid as all-zero, and never unmapped.
+    unsafe { &*record }
+}
+
+/// Record of slice number `index`.
+#[inline(always)]
+pub(crate) fn slab(index: u32) -> &'static Slab {
+    slab_at((index as usize) << SLICE_SHIFT)
+}
+
+/// Number of the slice that `slab` describes.
+#[inline(always)]
+pub(crate) fn slab_index(slab: &Slab) -> u32 {
+    let distance = core::ptr::from_ref(slab).addr() - GEOMETRY.records.load(Ordering::Relaxed);
+    narrow(distance / size_of::<Slab>())
+}
+
+/// Address of the byte at `offset`.
+#[inline(always)]
+pub(crate) fn at(offset: usize) -> *mut u8 {
+    core::ptr::with_exposed_provenance_mut(GEOMETRY.base.load(Ordering::Relaxed) + offset)
+}
+
+/// First byte of slice number `index`.
+#[inline(always)]
+pub(crate) fn slice_start(index: u32) -> *mut u8 {
+    at((index as usize) << SLICE_SHIFT)
+}
+
+/// Record of chunk number `index`.
+pub(crate) fn chunk(index: u32) -> &'static Chunk {
+    let chunks: *const Chunk = core::ptr::with_exposed_provenance(GEOMETRY.chunks.load(Ordering::Relaxed));
+    // SAFETY: chunk numbers come from offsets inside the region or from the buddy tree of an active area, so the record lies
+    // inside the array.
+    let record = unsafe { chunks.add(index as usize) };
+    // SAFETY: as for slab records: zero-initialised, backed since the area became active, never unmapped.
+    unsafe { &*record }
+}
+
+/// Record of area number `index`.
+pub(crate) fn area(index: u32) -> &'static Area {
+    let areas: *const Area = core::ptr::with_exposed_provenance(GEOMETRY.areas.load(Ordering::Relaxed));
+    // SAFETY: callers pass numbers below `area_count`, and the array has that many entries.
+    let record = unsafe { areas.add(index as usize) };
+    // SAFETY: zero-initialised, backed since the region exists, never unmapped.
+    unsafe { &*record }
+}
+
+/// The area of a chunk, and the chunk's number inside it.
+pub(crate) fn area_of_chunk(index: u32) -> (&'static Area, u32) {
+    (area(index / CHUNKS_PER_AREA), index % CHUNKS_PER_AREA)
+}
+
+/// Areas that the range has room for; 0 before the region exists.
+pub(crate) fn area_count() -> u32 {
+    narrow(GEOMETRY.size.load(Ordering::Acquire) >> AREA_SHIFT)
+}
+
+/// Chunks below this number may have been touched; all above never were.
+pub(crate) fn touched_chunks() -> u32 {
+    GEOMETRY.touched.load(Ordering::Relaxed)
+}
+
+/// How memory stands behind the addresses.
+pub(crate) fn backing() -> Backing {
+    match GEOMETRY.backing.load(Ordering::Relaxed) {
+        1 => Backing::Commit,
+        2 => Backing::Piecewise,
+        _ => Backing::Whole,
+    }
+}
+
+/// Address range of the heap, for reports: base and size in bytes.
+pub(crate) fn range() -> (usize, usize) {
+    (GEOMETRY.base.load(Ordering::Relaxed), GEOMETRY.size.load(Ordering::Relaxed))
+}
+
+/// Memory for thread heap number `index`, zeroed; `None` when it cannot be backed or the number is too large.
+pub(crate) fn heap_slot(index: u32) -> Option<&'static ThreadHeap> {
+    const STRIDE: usize = ThreadHeap::STRIDE;
+    const GROUP: usize = 16;
+    if index as usize >= MAX_HEAPS {
+        return None;
+    }
+    let heaps = GEOMETRY.heaps.load(Ordering::Relaxed);
+    if backing() != Backing::Whole {
+        back(heaps + index as usize / GROUP * GROUP * STRIDE, GROUP * STRIDE, true).ok()?;
+    }
+    let slot: *const ThreadHeap = core::ptr::with_exposed_provenance(heaps + index as usize * STRIDE);
+    // SAFETY: the slot lies inside the heap array, is backed, zero-initialised (valid for `ThreadHeap`) and never unmapped.
+    Some(unsafe { &*slot })
+}
+
+/// An address that identifies this copy of the heap: two shared objects may each contain one.
+pub(crate) fn identity() -> usize {
+    core::ptr::from_ref(&GEOMETRY).addr()
+}
+
+/// Thread heap number `index`, which must have been handed out by [`heap_slot`] before.
+pub(crate) fn heap(index: u32) -> &'static ThreadHeap {
+    let slot: *const ThreadHeap = core::ptr::with_exposed_provenance(
+        GEOMETRY.heaps.load(Ordering::Relaxed) + index as usize * ThreadHeap::STRIDE,
+    );
+    // SAFETY: the slot was backed when it was handed out and is never unmapped.
+    unsafe { &*slot }
+}
+
+/// Makes `[start, start + len)` usable in the modes that need it. `shared` pieces may have been made usable before, by this or
+/// another thread; private ones must not exist yet.
+fn back(start: usize, len: usize, shared: bool) -> Result<(), vm::OsError> {
+    let page = page::size();
+    let first = start & !(page - 1);
+    let len = (start + len - first + page - 1) & !(page - 1);
+    let Some(ptr) = NonNull::new(core::ptr::with_exposed_provenance_mut::<u8>(first)) else {
+        return Err(vm::OsError::OUT_OF_MEMORY);
+    };
+    match backing() {
+        Backing::Whole => Ok(()),
+        // SAFETY: the range lies inside our own reservation; committing twice changes nothing.
+        Backing::Commit => unsafe { vm::commit(ptr, len) },
+        Backing::Piecewise => {
+            // SAFETY: the addresses belong to no mapping of ours yet, and an occupied range is refused by the kernel.
+            match unsafe { vm::map_at(first, len) } {
+                Ok(_) => Ok(()),
+                Err(error) if shared && error == vm::OsError::OCCUPIED => Ok(()),
+                Err(error) => Err(error),
+            }
+        }
+    }
+}
+
+struct Plan {
+    size: usize,
+    heaps: usize,
+    areas: usize,
+    chunks: usize,
+    records: usize,
+    total: usize,
+}
+
+/// Sizes of the parts for a heap range of `size` bytes (a multiple of an area); `total` includes the heap itself.
+fn plan(size: usize) -> Plan {
+    let round = |n: usize| (n + 0xffff) & !0xffff;
+    let heaps = MAX_HEAPS * ThreadHeap::STRIDE;
+    let areas = round((size >> AREA_SHIFT) * size_of::<Area>());
+    let chunks = round((size >> CHUNK_SHIFT) * size_of::<Chunk>());
+    let records = (size >> SLICE_SHIFT) * size_of::<Slab>();
+    let metadata = (heaps + areas + chunks + records + HUGE_PAGE - 1) & !(HUGE_PAGE - 1);
+    Plan { size, heaps, areas, chunks, records, total: metadata + size }
+}
+
+/// True once the region exists; creates it on the first call. False means that no address space could be had.
+pub(crate) fn ready() -> bool {
+    if GEOMETRY.state.load(Ordering::Acquire) == READY {
+        return true;
+    }
+    create()
+}
+
+#[cold]
+fn create() -> bool {
+    // A thread that finds another one at work waits for a few system calls at most; the bound keeps a signal handler that
+    // interrupted the creator from waiting for itself.
+    for _ in 0..100_000 {
+        match GEOMETRY.state.compare_exchange(UNBORN, BEING_BORN, Ordering::Acquire, Ordering::Acquire) {
+            Ok(_) => {
+                let done = reserve_region();
+                GEOMETRY.state.store(if done { READY } else { UNBORN }, Ordering::Release);
+                return done;
+            }
+            Err(READY) => return true,
+            Err(_) => thread::yield_now(),
+        }
+    }
+    false
+}
+
+fn reserve_region() -> bool {
+    if let Some(limit) = limits::address_space() {
+        // Twice the limit: the limit counts what is mapped, and a few chunks may turn out to be somebody else's.
+        let wanted = usize::try_from(limit).map_or(SIZES[0], |limit| limit.saturating_mul(2)).clamp(AREA, SIZES[0]);
+        return reserve_nothing((wanted + AREA - 1) & !(AREA - 1));
+    }
+    for (backing, access) in
+        [(Backing::Whole, vm::Access::ReadWrite), (Backing::Commit, vm::Access::None)]
+    {
+        for size in SIZES {
+            let plan = plan(size);
+            if let Ok(start) = vm::reserve(plan.total, HUGE_PAGE, access) {
+                if backing == Backing::Whole {
+                    // Huge pages are asked for where they pay; until then none may appear behind our back. Refusal is harmless.
+                    // SAFETY: the range was just reserved and is ours.
+                    let _ = unsafe { vm::advise_huge(start, plan.total, false) };
+                }
+                if publish(start.as_ptr().expose_provenance(), &plan, backing) {
+                    return true;
+                }
+                // SAFETY: nothing was stored there; the range is ours and unused.
+                let _ = unsafe { vm::release(start, plan.total) };
+            }
+        }
+    }
+    reserve_nothing(SIZES[SIZES.len() - 1])
+}
+
+/// Chooses a range without reserving it.
+fn reserve_nothing(size: usize) -> bool {
+    #[cfg(target_pointer_width = "64")]
+    const PLACES: [usize; 4] = [0x1000_0000_0000, 0x0c00_0000_0000, 0x20_0000_0000, 0x10_0000_0000];
+    #[cfg(not(target_pointer_width = "64"))]
+    const PLACES: [usize; 3] = [0x4000_0000, 0x2000_0000, 0x6000_0000];
+    // A little of the address is random where the kernel's own choice is: the address of a local tells how far.
+    let marker = 0u8;
+    let random = (core::ptr::from_ref(&marker).addr() >> 12).wrapping_mul(0x9e37_79b9) & 0x3fff;
+    let plan = plan(size);
+    PLACES.iter().any(|place| publish(place + random * HUGE_PAGE, &plan, Backing::Piecewise))
+}
+
+/// Backs the parts that are needed from the start and makes the geometry visible. False if that memory cannot be had.
+fn publish(start: usize, plan: &Plan, backing: Backing) -> bool {
+    let areas = start + plan.heaps;
+    let chunks = areas + plan.areas;
+    let records = chunks + plan.chunks;
+    let base = start + (plan.total - plan.size);
+    debug_assert!(records + plan.records <= base);
+    GEOMETRY.backing.store(backing as u8, Ordering::Relaxed);
+    if backing != Backing::Whole && back(areas, plan.areas, false).is_err() {
+        return false;
+    }
+    GEOMETRY.heaps.store(start, Ordering::Relaxed);
+    GEOMETRY.areas.store(areas, Ordering::Relaxed);
+    GEOMETRY.chunks.store(chunks, Ordering::Relaxed);
+    GEOMETRY.records.store(records, Ordering::Relaxed);
+    GEOMETRY.base.store(base, Ordering::Relaxed);
+    GEOMETRY.size.store(plan.size, Ordering::Release);
+    true
+}
+
+/// Makes an area usable: backs its records and fills its tree. False when the records cannot be backed.
+fn activate(index: u32) -> bool {
+    let area = area(index);
+    if area.active.load(Ordering::Acquire) == 1 {
+        return true;
+    }
+    if backing() != Backing::Whole {
+        let slabs = size_of::<Slab>() * (AREA / SLICE);
+        let chunk_records = size_of::<Chunk>() * (AREA / CHUNK);
+        let index = index as usize;
+        let first_slab = GEOMETRY.records.load(Ordering::Relaxed) + index * slabs;
+        let first_chunk = GEOMETRY.chunks.load(Ordering::Relaxed) + index * chunk_records;
+        if back(first_slab, slabs, true).is_err() || back(first_chunk, chunk_records, true).is_err() {
+            return false;
+        }
+    }
+    if index == 0 && growth::touch(0, 1) == growth::Touched::NoMemory {
+        return false;
+    }
+    if area.active.compare_exchange(0, 1, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+        area.tree.release(0, 9);
+        if index == 0 {
+            chunks::set_null_slice_aside(area);
+        }
+    }
+    true
+}

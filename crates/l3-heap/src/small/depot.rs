@@ -1,0 +1,53 @@
+//! The depot: slabs with room that no heap owns, on one lock-free stack per class.
+//!
+//! Heads are 64-bit words of slab number and version tag ([`IndexStack`]); links lie in the records, which are never unmapped.
+//! Slabs come from heaps whose threads ended and are taken by whoever needs the class next. (Central lists per class as in
+//! Bonwick and Adams, "Magazines and Vmem", USENIX 2001; stacks after Treiber, 1986.)
+
+use core::ptr;
+
+use stratalloc_primitives::lockfree::{IndexStack, link};
+use stratalloc_primitives::primitive::atomic::Ordering;
+
+use super::class::BINS;
+use super::home;
+use super::slab::{Slab, State};
+use super::thread_heap::ThreadHeap;
+use crate::region;
+
+static STACKS: [IndexStack; BINS] = [const { IndexStack::new() }; BINS];
+
+/// Gives up a slab that is Current or Partial and in no list.
+pub(crate) fn put(slab: &'static Slab) {
+    slab.set_state(State::Partial);
+    slab.set_owner(ptr::null());
+    STACKS[slab.class()].push(region::slab_index(slab), |next| slab.next.store(next, Ordering::Relaxed));
+}
+
+/// Takes a slab of `class` for `heap`; it is Current then.
+pub(crate) fn take(heap: &'static ThreadHeap, class: usize) -> Option<&'static Slab> {
+    let stack = &STACKS[class];
+    if stack.is_empty() {
+        return None;
+    }
+    let slab = region::slab(stack.pop(|index| region::slab(index).next.load(Ordering::Relaxed))?);
+    home::adopt(heap, slab);
+    Some(slab)
+}
+
+/// Lets `heap` look through the whole depot: slabs that became empty go back to the region, the rest returns to its stack.
+pub(crate) fn sweep(heap: &'static ThreadHeap) {
+    for class in 1..BINS {
+        let mut next = STACKS[class].take_all().map_or(link::END, link::to);
+        while let Some(index) = link::index(next) {
+            let slab = region::slab(index);
+            next = slab.next.load(Ordering::Relaxed);
+            home::adopt(heap, slab);
+            if slab.needed.get() == 0 {
+                home::retire(heap, slab);
+            } else {
+                put(slab);
+            }
+        }
+    }
+}

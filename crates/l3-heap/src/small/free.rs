@@ -1,0 +1,75 @@
+//! Freeing a block of another heap's slab.
+
+use stratalloc_primitives::lockfree::link;
+
+use super::home::{Records, event};
+use super::remote::{Chain, deliver};
+use super::ring::Batch;
+use super::slab::{Block, Slab};
+use super::thread_heap::ThreadHeap;
+use crate::layout::SLICE;
+use crate::{region, small};
+
+/// The countdown of a slab of the current thread's heap ended.
+#[cold]
+#[inline(never)]
+pub(crate) fn local_event(heap: &'static ThreadHeap, slab: &'static Slab) {
+    if heap.busy.get() {
+        // A signal handler frees while its thread is inside a slow path: the event waits for the next slow path.
+        heap.missed.set(link::to(region::slab_index(slab)));
+        return;
+    }
+    heap.busy.set(true);
+    event(heap, slab);
+    heap.busy.set(false);
+}
+
+/// Frees `block` of `slab`, which the current thread's heap does not own.
+pub(crate) fn remote_free(slab: &'static Slab, block: *mut Block) {
+    let done = small::with_own_heap(|heap| {
+        let index = region::slab_index(slab);
+        if let Some(batch) = heap.rings.add(index, slab.facts().size, block) {
+            publish(heap, &batch);
+        }
+    });
+    if done.is_none() {
+        // No heap to collect in.
+        free_alone(slab, block);
+    }
+}
+
+/// Publishes one block at once.
+pub(crate) fn free_alone(slab: &'static Slab, block: *mut Block) {
+    publish_chain(&Batch { slab, head: block, tail: block, count: 1 });
+}
+
+/// Publishes every open ring of `heap`.
+pub(crate) fn publish_rings(heap: &'static ThreadHeap) {
+    for batch in heap.rings.drain() {
+        publish(heap, &batch);
+    }
+}
+
+fn publish(heap: &ThreadHeap, batch: &Batch) {
+    heap.remote_batches.set(heap.remote_batches.get() + 1);
+    heap.remote_blocks.set(heap.remote_blocks.get() + u64::from(batch.count));
+    publish_chain(batch);
+}
+
+fn publish_chain(batch: &Batch) {
+    let base = region::slice_start(region::slab_index(batch.slab));
+    #[allow(clippy::cast_possible_truncation, reason = "an offset in a slab, in units of 16 bytes, has 12 bits")]
+    let offset = |block: *mut Block| ((block.addr() & (SLICE - 1)) >> 4) as u16;
+    #[allow(clippy::cast_possible_truncation, reason = "a slab holds at most 4096 blocks")]
+    let chain = Chain { head: offset(batch.head), tail: offset(batch.tail), count: batch.count as u16 };
+    let turned_on = batch.slab.remote.publish(chain, |_, head| {
+        // SAFETY: the tail is a block that this thread freed and nobody else can reach yet.
+        let tail = unsafe { &*batch.tail };
+        tail.next.set(
+            head.map_or(core::ptr::null_mut(), |head| base.wrapping_add(head as usize * 16).cast::<Block>()),
+        );
+    });
+    if turned_on {
+        deliver(&Records, batch.slab);
+    }
+}

@@ -1,0 +1,246 @@
+//! Blocks come home: what the owner does when a slab's countdown ends, and when its mailbox has mail.
+
+use core::ptr;
+
+use stratalloc_primitives::lockfree::link;
+use stratalloc_primitives::primitive::atomic::Ordering;
+
+use super::remote::{Chain, Directory, RemoteWord, deliver};
+use super::slab::{Block, Slab, State};
+use super::thread_heap::ThreadHeap;
+use super::{depot, pool, slice};
+use crate::{region, usage};
+
+/// The heap's own directory for the remote protocol: records and heaps by reference.
+pub(crate) struct Records;
+
+impl Directory for Records {
+    type Record = &'static Slab;
+    type Owner = &'static ThreadHeap;
+
+    fn word(&self, record: &'static Slab) -> &RemoteWord {
+        &record.remote
+    }
+
+    fn owner(&self, record: &'static Slab) -> Option<&'static ThreadHeap> {
+        // SAFETY: an owner is null or a pooled heap, which is never unmapped (T4).
+        unsafe { record.owner().as_ref() }
+    }
+
+    fn post(&self, owner: &'static ThreadHeap, record: &'static Slab) {
+        let index = region::slab_index(record);
+        let first = owner.mailbox.0.push(index, |next| record.mail.store(next, Ordering::Relaxed));
+        if first {
+            pool::mail_arrived(owner);
+        }
+    }
+}
+
+/// Number of blocks that the statistics count as in use becomes `now`.
+pub(crate) fn count(heap: &ThreadHeap, slab: &Slab, now: u32) {
+    let before = slab.counted.get();
+    #[allow(clippy::cast_possible_truncation, reason = "a slab holds at most 4096 blocks")]
+    slab.counted.set(now as u16);
+    usage::slab_changed(heap, now.cast_signed() - i32::from(before), slab.facts().size);
+}
+
+/// The countdown of `slab` ended (S3). Called with the slab's owner heap in hand.
+pub(crate) fn event(heap: &ThreadHeap, slab: &'static Slab) {
+    match slab.state() {
+        State::Full => woke(heap, slab),
+        State::Partial => {
+            unlink(heap, slab);
+            retire(heap, slab);
+        }
+        State::Current => all_home(heap, slab),
+        State::None | State::Spare => {}
+    }
+}
+
+/// Enough blocks of a full slab came home: it joins the partial list, or goes at once if that was all of it.
+fn woke(heap: &ThreadHeap, slab: &'static Slab) {
+    let carved = u32::from(slab.carved.get());
+    let out = carved - slab.in_free();
+    slab.start.set(carved);
+    slab.needed.set(out);
+    if out == 0 {
+        retire(heap, slab);
+        return;
+    }
+    count(heap, slab, out);
+    link_partial(heap, slab);
+}
+
+/// Every carved block of the current slab is home, so its bin is empty. If the class has another slab with room, that one
+/// suffices; else the chain goes straight into the bin.
+fn all_home(heap: &ThreadHeap, slab: &'static Slab) {
+    let class = slab.class();
+    if heap.partial[class].get() != 0 {
+        heap.cur[class].set(0);
+        retire(heap, slab);
+        return;
+    }
+    let (chain, length) = slab.take_chain();
+    heap.handed[class].set(heap.handed[class].get() + u64::from(length));
+    heap.bin(class).set(chain);
+}
+
+pub(crate) fn link_partial(heap: &ThreadHeap, slab: &'static Slab) {
+    let head = &heap.partial[slab.class()];
+    let index = link::to(region::slab_index(slab));
+    let next = head.get();
+    slab.set_state(State::Partial);
+    slab.prev.set(link::END);
+    slab.next.store(next, Ordering::Relaxed);
+    if let Some(next) = link::index(next) {
+        region::slab(next).prev.set(index);
+    }
+    head.set(index);
+}
+
+pub(crate) fn unlink(heap: &ThreadHeap, slab: &'static Slab) {
+    let (prev, next) = (slab.prev.get(), slab.next.load(Ordering::Relaxed));
+    match link::index(prev) {
+        Some(prev) => region::slab(prev).next.store(next, Ordering::Relaxed),
+        None => heap.partial[slab.class()].set(next),
+    }
+    if let Some(next) = link::index(next) {
+        region::slab(next).prev.set(prev);
+    }
+}
+
+/// An empty slab leaves its class: one is kept as a spare, the rest goes back to the region.
+pub(crate) fn retire(heap: &ThreadHeap, slab: &'static Slab) {
+    count(heap, slab, 0);
+    slab.free.set(ptr::null_mut());
+    if heap.spare.get() == 0 {
+        slab.set_state(State::Spare);
+        heap.spare.set(link::to(region::slab_index(slab)));
+    } else {
+        slice::give(slab);
+    }
+}
+
+/// Puts a chain that other threads freed in front of the slab's own list. The caller is the owner (S1).
+pub(crate) fn splice(heap: &ThreadHeap, slab: &'static Slab, chain: Chain) {
+    let base = region::slice_start(region::slab_index(slab));
+    let block = |offset: u16| base.wrapping_add(offset as usize * 16).cast::<Block>();
+    let tail = block(chain.tail);
+    // SAFETY: the chain was published by threads that freed these blocks; taking it made them ours.
+    let tail = unsafe { &*tail };
+    tail.next.set(slab.free.get());
+    slab.free.set(block(chain.head));
+    let came = u32::from(chain.count);
+    let needed = slab.needed.get();
+    if slab.state() == State::Full && came >= needed {
+        // More than `wake` may come at once: `in_free` must count them all before the slab changes its state.
+        slab.needed.set(needed.wrapping_sub(came));
+        woke(heap, slab);
+        return;
+    }
+    slab.needed.set(needed - came);
+    if needed == came {
+        event(heap, slab);
+    }
+}
+
+/// Takes all mail: splices what is ours, forwards what changed hands. True if there was any.
+pub(crate) fn drain(heap: &'static ThreadHeap) -> bool {
+    let mut next = heap.mailbox.0.take_all();
+    let any = next != link::END;
+    while let Some(index) = link::index(next) {
+        let slab = region::slab(index);
+        // Read before the token goes: afterwards the record may be linked elsewhere.
+        next = slab.mail.load(Ordering::Relaxed);
+        if ptr::eq(slab.owner(), heap) {
+            if let Some(chain) = slab.remote.take() {
+                splice(heap, slab, chain);
+            }
+        } else {
+            deliver(&Records, slab);
+        }
+    }
+    any
+}
+
+/// Empties the mailbox of a heap whose slabs vanish: tokens are turned off, chains forgotten.
+pub(crate) fn discard_mail(heap: &'static ThreadHeap) {
+    let mut next = heap.mailbox.0.take_all();
+    while let Some(index) = link::index(next) {
+        let slab = region::slab(index);
+        next = slab.mail.load(Ordering::Relaxed);
+        if ptr::eq(slab.owner(), heap) {
+            let _ = slab.remote.take();
+        } else {
+            deliver(&Records, slab);
+        }
+    }
+}
+
+/// Makes `heap` the owner of a slab from the depot, with the blocks that came home meanwhile.
+pub(crate) fn adopt(heap: &'static ThreadHeap, slab: &'static Slab) {
+    // The owner first, then the chain: see "Why no chain is forgotten" in `remote`.
+    slab.set_owner(heap);
+    slab.set_state(State::Current);
+    if let Some(chain) = slab.remote.fold() {
+        let base = region::slice_start(region::slab_index(slab));
+        let tail = base.wrapping_add(chain.tail as usize * 16).cast::<Block>();
+        // SAFETY: as in `splice`.
+        let tail = unsafe { &*tail };
+        tail.next.set(slab.free.get());
+        slab.free.set(base.wrapping_add(chain.head as usize * 16).cast());
+        slab.needed.set(slab.needed.get() - u32::from(chain.count));
+    }
+}
+
+/// Gives everything that `heap` holds to the depot and the region. The caller holds the heap (T1). Full slabs stay its own:
+/// their blocks come home through its mailbox.
+pub(crate) fn surrender(heap: &'static ThreadHeap) {
+    drain(heap);
+    for class in 1..super::class::CLASSES {
+        return_bin(heap, class);
+        while let Some(index) = link::index(heap.partial[class].get()) {
+            let slab = region::slab(index);
+            unlink(heap, slab);
+            depot::put(slab);
+        }
+    }
+    if let Some(index) = link::index(heap.spare.replace(link::END)) {
+        slice::give(region::slab(index));
+    }
+    usage::flush(heap);
+}
+
+/// Puts the blocks of a bin back into their slab, and the slab where it belongs then.
+fn return_bin(heap: &'static ThreadHeap, class: usize) {
+    let mut block = heap.bin(class).replace(ptr::null_mut());
+    let Some(index) = link::index(heap.cur[class].replace(link::END)) else { return };
+    let slab = region::slab(index);
+    let mut returned = 0u64;
+    while !block.is_null() {
+        // SAFETY: a bin links free blocks of this slab (T2).
+        let next = unsafe { &*block }.next.get();
+        slab.push_local(block);
+        block = next;
+        returned += 1;
+    }
+    heap.handed[class].set(heap.handed[class].get() - returned);
+    let facts = slab.facts();
+    let out = slab.needed.get();
+    if out == 0 {
+        retire(heap, slab);
+    } else if slab.in_free() > 0 || slab.carved.get() < facts.capacity {
+        count(heap, slab, out);
+        depot::put(slab);
+    } else {
+        fill(slab);
+    }
+}
+
+/// A slab whose blocks are all out becomes Full: nobody looks at it until `wake` of them are home.
+pub(crate) fn fill(slab: &Slab) {
+    let wake = u32::from(slab.facts().wake);
+    slab.set_state(State::Full);
+    slab.start.set(wake);
+    slab.needed.set(wake);
+}

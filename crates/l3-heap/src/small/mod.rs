@@ -1,0 +1,95 @@
+//! The small domain: requests up to 1 MiB.
+//!
+//! Up to 32 KiB from slabs, through bins that hold chains of free blocks; above from runs of granules. The fast halves live in
+//! [`crate::api`]; here are the slow ones.
+//!
+//! - [`class`]: sizes to classes. [`slab`]: the record of a slab. [`thread_heap`]: bins, and how a thread reaches them.
+//! - [`refill`]: a bin runs dry. [`home`]: blocks come home. [`slice`]: slabs come from and go to the region.
+//! - [`remote`]: the protocol of remote frees. [`ring`]: batching them. [`free`]: the freeing side.
+//! - [`depot`]: slabs that nobody owns. [`pool`]: heaps that nobody holds. [`run`]: 32 KiB to 1 MiB.
+
+pub(crate) mod class;
+pub(crate) mod depot;
+pub(crate) mod free;
+pub(crate) mod home;
+pub(crate) mod pool;
+pub(crate) mod refill;
+pub(crate) mod remote;
+pub(crate) mod ring;
+pub(crate) mod run;
+pub(crate) mod slab;
+pub(crate) mod slice;
+pub(crate) mod thread_heap;
+
+use core::ptr;
+use core::sync::atomic::{Ordering, compiler_fence};
+
+use stratalloc_primitives::lockfree::link;
+
+use self::pool::Borrowed;
+use self::refill::Refilled;
+use self::thread_heap::{Kind, ThreadHeap, current};
+use crate::region;
+
+/// Runs `f` with the current thread's own heap marked busy; `None` when the thread has none to use now.
+pub(crate) fn with_own_heap<R>(f: impl FnOnce(&'static ThreadHeap) -> R) -> Option<R> {
+    let mut heap = current();
+    match heap.kind() {
+        Kind::Live if !heap.busy.get() => {}
+        Kind::Live | Kind::Exited => return None,
+        Kind::Empty => heap = pool::attach()?,
+    }
+    Some(busy(heap, f))
+}
+
+/// Runs `f` with `heap` marked busy (T3), after what a signal handler may have left to do.
+pub(crate) fn busy<R>(heap: &'static ThreadHeap, f: impl FnOnce(&'static ThreadHeap) -> R) -> R {
+    heap.busy.set(true);
+    compiler_fence(Ordering::SeqCst);
+    if let Some(missed) = link::index(heap.missed.replace(link::END)) {
+        let slab = region::slab(missed);
+        if ptr::eq(slab.owner(), heap) && slab.needed.get().cast_signed() <= 0 {
+            home::event(heap, slab);
+        }
+    }
+    let result = f(heap);
+    compiler_fence(Ordering::SeqCst);
+    heap.busy.set(false);
+    result
+}
+
+/// Takes a block of `class` from `heap`: its address, and whether all but its first word reads as zero.
+pub(crate) fn take_from(heap: &'static ThreadHeap, class: usize) -> Option<(*mut u8, bool)> {
+    let block = heap.pop(class);
+    let Refilled { block, zero } =
+        if block.is_null() { refill::refill(heap, class)? } else { Refilled { block, zero: false } };
+    Some((block.cast(), zero))
+}
+
+/// Takes a block of `class` by the slow path.
+pub(crate) fn take(class: usize) -> Option<(*mut u8, bool)> {
+    match with_own_heap(|heap| take_from(heap, class)) {
+        Some(taken) => taken,
+        None => busy(Borrowed::new()?.heap(), |heap| take_from(heap, class)),
+    }
+}
+
+/// Gives up what the current thread and the pool keep for later.
+pub(crate) fn collect() {
+    let all = |heap: &'static ThreadHeap| {
+        free::publish_rings(heap);
+        home::surrender(heap);
+        pool::reap_all();
+        depot::sweep(heap);
+        home::surrender(heap);
+    };
+    if current().kind() == Kind::Empty {
+        // Nothing to give up, and no reason to make a heap.
+        return;
+    }
+    if with_own_heap(all).is_none() {
+        if let Some(borrowed) = Borrowed::new() {
+            busy(borrowed.heap(), all);
+        }
+    }
+}

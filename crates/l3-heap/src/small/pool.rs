@@ -1,0 +1,182 @@
+//! The pool of thread heaps: where a thread gets one, and where it leaves it.
+//!
+//! ```text
+//!             attach                       exit hook
+//!   pool ───────────────► held by a thread ──────────► warm stack ── reap ──► cold stack
+//!     ▲                                                    │                      │
+//!     └───────────────── attach, borrow ───────────────────┴──────────────────────┘
+//! ```
+//!
+//! An exiting thread leaves its heap as it is, bins and slabs included, on the **warm** stack; the next new thread takes it over
+//! and finds warm memory. Whoever is about to grow the heap **reaps** one warm heap first: its free memory goes to the depot and
+//! the region, the heap to the **cold** stack. So nothing is stranded when no new thread comes, and no thread's end costs
+//! more than a push. Heaps are never freed (T4).
+//!
+//! A thread without a heap of its own, because its exit hook has run or because it was interrupted inside a slow path, borrows
+//! one from the pool for a single operation. So late calls never build a heap that nobody tears down.
+
+use core::ffi::c_void;
+use core::mem::ManuallyDrop;
+use core::ptr;
+
+use stratalloc_platform::thread::ExitHook;
+use stratalloc_primitives::lockfree::{IndexStack, link};
+use stratalloc_primitives::primitive::atomic::{AtomicU32, Ordering};
+
+use super::thread_heap::{EXITED, Kind, ThreadHeap, current, set_current};
+use super::{free, home};
+use crate::region;
+
+static WARM: IndexStack = IndexStack::new();
+static COLD: IndexStack = IndexStack::new();
+/// Heaps ever made; numbers below it are valid.
+static MADE: AtomicU32 = AtomicU32::new(0);
+/// Mail that arrived in heaps of the pool since the cold ones were last looked through.
+static POOL_MAIL: AtomicU32 = AtomicU32::new(0);
+static EXIT: ExitHook = ExitHook::new();
+
+fn pop(stack: &IndexStack) -> Option<&'static ThreadHeap> {
+    if stack.is_empty() {
+        return None;
+    }
+    stack.pop(|index| region::heap(index).next.load(Ordering::Relaxed)).map(region::heap)
+}
+
+fn push(stack: &IndexStack, heap: &'static ThreadHeap) {
+    stack.push(heap.index.get(), |next| heap.next.store(next, Ordering::Relaxed));
+}
+
+/// A heap nobody holds. `None`: out of memory.
+fn acquire() -> Option<&'static ThreadHeap> {
+    let heap = match pop(&WARM).or_else(|| pop(&COLD)) {
+        Some(heap) => heap,
+        None => make()?,
+    };
+    heap.pooled.store(0, Ordering::Relaxed);
+    Some(heap)
+}
+
+/// A new heap.
+pub(crate) fn make() -> Option<&'static ThreadHeap> {
+    if !region::ready() {
+        return None;
+    }
+    let index = MADE.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |made| {
+        if (made as usize) < region::MAX_HEAPS { Some(made + 1) } else { None }
+    });
+    let heap = region::heap_slot(index.ok()?)?;
+    heap.index.set(index.unwrap_or(0));
+    Some(heap)
+}
+
+/// Gives a heap back to the pool; nothing of it waits in rings afterwards.
+fn give_back(heap: &'static ThreadHeap) {
+    free::publish_rings(heap);
+    crate::usage::flush(heap);
+    heap.pooled.store(1, Ordering::Relaxed);
+    push(&WARM, heap);
+}
+
+/// Gives the current thread, which has none, a heap of its own.
+#[cold]
+pub(crate) fn attach() -> Option<&'static ThreadHeap> {
+    let heap = acquire()?;
+    // In this order: setting up the exit hook may call `calloc`, which must find the heap.
+    set_current(heap);
+    if EXIT.install(on_exit) {
+        // SAFETY: `on_exit` takes any value and may run at any time in this thread.
+        unsafe { EXIT.arm(ptr::from_ref(heap).cast_mut().cast::<c_void>()) };
+    }
+    Some(heap)
+}
+
+/// Runs when a thread ends, after its thread-local destructors.
+unsafe extern "C" fn on_exit(_heap: *mut c_void) {
+    let heap = current();
+    if heap.kind() == Kind::Live {
+        // First the slot, then the heap: from the push on it belongs to others.
+        set_current(&EXITED);
+        give_back(heap);
+    }
+}
+
+/// A heap of the pool in use for one operation.
+pub(crate) struct Borrowed(ManuallyDrop<&'static ThreadHeap>);
+
+impl Borrowed {
+    /// Takes a heap out of the pool, or makes one.
+    pub(crate) fn new() -> Option<Self> {
+        acquire().map(|heap| Self(ManuallyDrop::new(heap)))
+    }
+
+    /// The heap.
+    pub(crate) fn heap(&self) -> &'static ThreadHeap {
+        *self.0
+    }
+}
+
+impl Drop for Borrowed {
+    fn drop(&mut self) {
+        give_back(self.heap());
+    }
+}
+
+/// A record was pushed on the empty mailbox of `owner`.
+pub(crate) fn mail_arrived(owner: &ThreadHeap) {
+    if owner.pooled.load(Ordering::Relaxed) != 0 {
+        POOL_MAIL.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Takes what one exited thread left, or what came home to such heaps since. True if something may have been found.
+pub(crate) fn reap() -> bool {
+    if let Some(heap) = pop(&WARM) {
+        home::surrender(heap);
+        push(&COLD, heap);
+        return true;
+    }
+    POOL_MAIL.load(Ordering::Relaxed) != 0 && reap_cold()
+}
+
+fn reap_cold() -> bool {
+    POOL_MAIL.store(0, Ordering::Relaxed);
+    let mut next = COLD.take_all().map_or(link::END, link::to);
+    let mut found = false;
+    while let Some(index) = link::index(next) {
+        let heap = region::heap(index);
+        next = heap.next.load(Ordering::Relaxed);
+        if !heap.mailbox.0.is_empty() {
+            home::surrender(heap);
+            found = true;
+        }
+        push(&COLD, heap);
+    }
+    found
+}
+
+/// Takes what all exited threads left.
+pub(crate) fn reap_all() {
+    while reap() {}
+}
+
+/// A shard of an independent heap that is being destroyed joins the pool, empty: its slabs vanish with their chunks.
+pub(crate) fn retire_shard(heap: &'static ThreadHeap) {
+    free::publish_rings(heap);
+    home::discard_mail(heap);
+    for class in 0..super::class::BINS {
+        heap.bins[class].set(ptr::null_mut());
+        heap.cur[class].set(link::END);
+        heap.partial[class].set(link::END);
+    }
+    heap.spare.set(link::END);
+    heap.missed.set(link::END);
+    crate::usage::flush(heap);
+    heap.family.set(0);
+    heap.pooled.store(1, Ordering::Relaxed);
+    push(&COLD, heap);
+}
+
+/// Every heap ever made, for statistics and checks.
+pub(crate) fn all() -> impl Iterator<Item = &'static ThreadHeap> {
+    (0..MADE.load(Ordering::Relaxed)).map(region::heap)
+}

@@ -1,0 +1,182 @@
+//! Blocks on their way home: how a thread frees a block of another thread's slab.
+//!
+//! ```text
+//!   freeing thread                       slab record                          owner heap
+//!   ring (per slab) ── publish: 1 CAS ─► remote { head, tail, count, TOKEN }
+//!                      first one also:   ───────── push record ─────────────► mailbox ─► drain: swap, splice
+//! ```
+//!
+//! A freeing thread collects blocks of one slab in a ring and publishes the chain with one compare-and-swap on the slab's
+//! `remote` word. Whoever turns the **token** on in that word pushes the record on the owner's mailbox. The owner takes the
+//! whole mailbox when a bin runs dry, and each record's whole chain with one swap. (Batching by slab follows the
+//! message queues of snmalloc, Liétar et al., ISMM 2019; the token is ours.)
+//!
+//! Rules
+//! - **R1** The token is on ⇔ the record is in exactly one mailbox, or in the hands of exactly one thread that is about to put it
+//!   there or to turn the token off. Only that holder may pass the token on or turn it off.
+//! - **R2** The token belongs to the record, not to the slab: it may outlive the slab and even the slice's next use. Whoever takes
+//!   a chain without being the holder leaves the token as it is.
+//! - **R3** Blocks are in `remote` only while the slab has an owner that will see the token, or none (then it is in the depot,
+//!   and adopting takes them).
+//!
+//! Why no chain is forgotten. `deliver` holds the token. With an owner it pushes to that owner's mailbox; if ownership moves
+//! meanwhile, the old owner (or who reaps it) pops the record, sees another owner and delivers again. Without an owner it turns
+//! the token off and looks at the owner once more: adopting stores the owner *before* it takes the chain, both are
+//! ordered through the word, so either adoption sees the chain, or `deliver` sees the adopter and turns the token on again.
+//!
+//! | access | order | pairs with | carries |
+//! | --- | --- | --- | --- |
+//! | publish: CAS on `remote` | AcqRel | drain, adopt | release: the blocks' links and contents; acquire: an adopter's owner store |
+//! | drain: swap on `remote` | AcqRel | publish | acquire: the blocks; release: that they are free again |
+//! | adopt: `fetch_and` on `remote` | AcqRel | publish, deliver | release: the owner stored before it |
+//! | deliver: `fetch_and` on `remote` | AcqRel | adopt | acquire: the adopter's owner |
+//! | mailbox push / take | Release / Acquire | each other | the record's mail link |
+//! | `owner` | Relaxed | ordered by `remote` | – |
+//!
+//! No ABA: the word holds the complete state of the chain (head, tail, count), so a compare that succeeds is right whatever
+//! happened in between, and chains are only ever taken whole.
+
+use core::fmt;
+
+use stratalloc_primitives::primitive::atomic::{AtomicU64, Ordering};
+
+/// Bits of an offset in a slab, in units of 16 bytes: 64 KiB / 16 = 2^12.
+const OFFSET_BITS: u32 = 12;
+const HEAD_SHIFT: u32 = 0;
+const TAIL_SHIFT: u32 = OFFSET_BITS;
+const COUNT_SHIFT: u32 = 2 * OFFSET_BITS;
+/// A slab holds at most 4096 blocks: 13 bits.
+const COUNT_BITS: u32 = 13;
+const TOKEN: u64 = 1 << (COUNT_SHIFT + COUNT_BITS);
+const OFFSET_MASK: u64 = (1 << OFFSET_BITS) - 1;
+const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
+
+const _: () = assert!(COUNT_SHIFT + COUNT_BITS < 64);
+
+/// Chain of blocks: offsets in the slab in units of 16 bytes, and how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Chain {
+    pub(crate) head: u16,
+    pub(crate) tail: u16,
+    pub(crate) count: u16,
+}
+
+/// The `remote` word of a slab record. All bits zero: no blocks, no token.
+pub(crate) struct RemoteWord(AtomicU64);
+
+#[allow(clippy::cast_possible_truncation, reason = "fields are masked to their width")]
+const fn unpack(word: u64) -> Option<Chain> {
+    let count = (word >> COUNT_SHIFT & COUNT_MASK) as u16;
+    if count == 0 {
+        return None;
+    }
+    Some(Chain {
+        head: (word >> HEAD_SHIFT & OFFSET_MASK) as u16,
+        tail: (word >> TAIL_SHIFT & OFFSET_MASK) as u16,
+        count,
+    })
+}
+
+const fn pack(chain: Chain) -> u64 {
+    (chain.head as u64) << HEAD_SHIFT | (chain.tail as u64) << TAIL_SHIFT | (chain.count as u64) << COUNT_SHIFT
+}
+
+impl RemoteWord {
+    #[cfg(any(test, loom))]
+    pub(crate) fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// Puts `chain` in front; `link(tail, head)` makes the block at offset `tail` point to the one at `head` (or to nothing).
+    /// True when the caller turned the token on and must [`deliver`].
+    pub(crate) fn publish(&self, chain: Chain, mut link: impl FnMut(u16, Option<u16>)) -> bool {
+        let mut seen = self.0.load(Ordering::Relaxed);
+        loop {
+            let before = unpack(seen);
+            link(chain.tail, before.map(|old| old.head));
+            let joined = before.map_or(chain, |old| Chain {
+                head: chain.head,
+                tail: old.tail,
+                count: old.count + chain.count,
+            });
+            match self.0.compare_exchange_weak(seen, pack(joined) | TOKEN, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return seen & TOKEN == 0,
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// The holder of the token, owner of the slab, takes the chain and turns the token off.
+    pub(crate) fn take(&self) -> Option<Chain> {
+        unpack(self.0.swap(0, Ordering::AcqRel))
+    }
+
+    /// Takes the chain and leaves the token as it is (R2); for adoption and for looking at a slab in hand.
+    pub(crate) fn fold(&self) -> Option<Chain> {
+        unpack(self.0.fetch_and(TOKEN, Ordering::AcqRel))
+    }
+
+    /// The holder turns the token off; true when blocks wait there.
+    fn drop_token(&self) -> bool {
+        unpack(self.0.fetch_and(!TOKEN, Ordering::AcqRel)).is_some()
+    }
+
+    /// Turns the token on if blocks wait and nobody holds it.
+    fn retake_token(&self) -> bool {
+        let mut seen = self.0.load(Ordering::Relaxed);
+        loop {
+            if seen & TOKEN != 0 || unpack(seen).is_none() {
+                return false;
+            }
+            match self.0.compare_exchange_weak(seen, seen | TOKEN, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// Blocks that wait, for statistics.
+    pub(crate) fn waiting(&self) -> u32 {
+        unpack(self.0.load(Ordering::Relaxed)).map_or(0, |chain| u32::from(chain.count))
+    }
+
+    /// The chain that waits, for checks of a heap at rest.
+    pub(crate) fn peek(&self) -> Option<Chain> {
+        unpack(self.0.load(Ordering::Acquire))
+    }
+}
+
+impl fmt::Debug for RemoteWord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = self.0.load(Ordering::Relaxed);
+        f.debug_struct("RemoteWord").field("chain", &unpack(word)).field("token", &(word & TOKEN != 0)).finish()
+    }
+}
+
+/// What the protocol needs to know about records and owners; the heap has one, the models have theirs.
+pub(crate) trait Directory {
+    /// A record.
+    type Record: Copy;
+    /// An owner, never "nobody".
+    type Owner: Copy;
+    /// The record's word.
+    fn word(&self, record: Self::Record) -> &RemoteWord;
+    /// The record's owner, read relaxed.
+    fn owner(&self, record: Self::Record) -> Option<Self::Owner>;
+    /// Pushes the record on the owner's mailbox.
+    fn post(&self, owner: Self::Owner, record: Self::Record);
+}
+
+/// Brings a record whose token the caller holds to its owner, or puts the token down when it has none.
+pub(crate) fn deliver<D: Directory>(directory: &D, record: D::Record) {
+    loop {
+        if let Some(owner) = directory.owner(record) {
+            directory.post(owner, record);
+            return;
+        }
+        let waiting = directory.word(record).drop_token();
+        if !waiting || directory.owner(record).is_none() || !directory.word(record).retake_token() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The record of a slab: 64 bytes, out of line, one per 64 KiB slice of the region.
+//!
+//! ```text
+//! records  │ slab 0 │ slab 1 │ slab 2 │ …        64 B each, dense: a free touches one line of this array
+//!              │         │
+//! region   │ 64 KiB │ 64 KiB │ 64 KiB │ …        no header in the slice: blocks start at its base
+//! ```
+//!
+//! Life of a slab, as its owner sees it:
+//! ```text
+//!             chain taken            last block carved, chain used up
+//!   slice ──► Current ──────────────► Full ── `wake` blocks came home ──► Partial ── all home ──► spare or slice
+//!                ▲                                                           │
+//!                └───────────────────── bin ran dry ─────────────────────────┘
+//! ```
+//!
+//! Invariants (`in_free` = blocks in the list `free`; `out` = blocks carved, not in `free`: in use, in a bin, or on their way
+//! home in `remote` or a ring)
+//! - **S1** Only the thread that holds the owner heap touches the plain fields; `owner` itself changes only null→heap (adopt, new
+//!   slab) or heap→null (orphan, retire), by whoever has the slab exclusively.
+//! - **S2** `carved = in_free + out` and `in_free = start - needed`.
+//! - **S3** Current and Partial: `start = carved`, so `needed = out`, and 0 means that every block is home. Full: `start` is
+//!   `wake` after the chain was taken, so 0 means that `wake` blocks came home.
+//! - **S4** A Full slab is in no list; a Partial one is in exactly one: its owner's `partial[class]`, or the depot's (owner null).
+//! - **S5** `class`, and with it the block size, is constant while any block is in use: whoever holds a block may read it.
+
+use core::cell::Cell;
+use core::ptr;
+
+use stratalloc_primitives::primitive::atomic::{AtomicPtr, AtomicU8, AtomicU32, Ordering};
+
+use super::class::{self, Class};
+use super::remote::RemoteWord;
+use super::thread_heap::ThreadHeap;
+
+/// A free block: its first word links to the next one.
+#[repr(C)]
+pub(crate) struct Block {
+    pub(crate) next: Cell<*mut Block>,
+}
+
+/// Where a slab is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum State {
+    /// Not a slab: the slice is free, or part of a run or a medium block.
+    None = 0,
+    Current = 1,
+    Full = 2,
+    Partial = 3,
+    /// Empty, kept by its heap for the next class that needs one.
+    Spare = 4,
+}
+
+/// Record of one slice; valid when all bytes are zero.
+#[repr(C, align(64))]
+pub(crate) struct Slab {
+    owner: AtomicPtr<ThreadHeap>,
+    /// Blocks that came home, most recent first.
+    pub(crate) free: Cell<*mut Block>,
+    /// Frees until somebody must look (S3).
+    pub(crate) needed: Cell<u32>,
+    /// Value of `needed` when it was last set.
+    pub(crate) start: Cell<u32>,
+    /// Blocks freed by other threads.
+    pub(crate) remote: RemoteWord,
+    /// Neighbours in the partial list (slab number + 1), or the depot's link.
+    pub(crate) next: AtomicU32,
+    pub(crate) prev: Cell<u32>,
+    /// Link of the mailbox that holds this record.
+    pub(crate) mail: AtomicU32,
+    class: AtomicU8,
+    state: AtomicU8,
+    /// Blocks carved so far are `0..carved`.
+    pub(crate) carved: Cell<u16>,
+    /// Blocks that the usage statistics count as in use.
+    pub(crate) counted: Cell<u16>,
+    /// Never carved bytes read as zero.
+    pub(crate) fresh: Cell<bool>,
+}
+
+// SAFETY: the plain fields are touched only by the thread that holds the owner heap (S1); the rest is atomic.
+unsafe impl Sync for Slab {}
+
+const _: () = assert!(size_of::<Slab>() == 64);
+
+impl Slab {
+    /// The owning heap, or null.
+    #[inline(always)]
+    pub(crate) fn owner(&self) -> *mut ThreadHeap {
+        self.owner.load(Ordering::Relaxed)
+    }
+
+    /// Hands the slab to `heap`, or to nobody (S1).
+    pub(crate) fn set_owner(&self, heap: *const ThreadHeap) {
+        self.owner.store(heap.cast_mut(), Ordering::Relaxed);
+    }
+
+    /// The class; meaningful while the slab is one (S5).
+    #[inline]
+    pub(crate) fn class(&self) -> usize {
+        self.class.load(Ordering::Relaxed) as usize
+    }
+
+    /// Facts of the class.
+    #[inline]
+    pub(crate) fn facts(&self) -> &'static Class {
+        // The mask keeps the index inside the table whatever the byte holds.
+        &class::TABLE[self.class() % class::BINS]
+    }
+
+    #[inline]
+    pub(crate) fn state(&self) -> State {
+        match self.state.load(Ordering::Relaxed) {
+            1 => State::Current,
+            2 => State::Full,
+            3 => State::Partial,
+            4 => State::Spare,
+            _ => State::None,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn set_state(&self, state: State) {
+        self.state.store(state as u8, Ordering::Relaxed);
+    }
+
+    /// True for a slice that is cut into blocks; readable by whoever holds a block in it (S5).
+    #[inline]
+    pub(crate) fn is_slab(&self) -> bool {
+        self.state.load(Ordering::Relaxed) != State::None as u8
+    }
+
+    /// Blocks in `free` (S2).
+    #[inline]
+    pub(crate) fn in_free(&self) -> u32 {
+        self.start.get().wrapping_sub(self.needed.get())
+    }
+
+    /// Starts a life as a slab of `class`. `fresh`: the slice reads as zero.
+    pub(crate) fn begin(&self, class: usize, fresh: bool) {
+        // The remote word is left alone: its token may outlive the slab (rule R2 of `remote`).
+        #[allow(clippy::cast_possible_truncation, reason = "class numbers are below 96")]
+        self.class.store(class as u8, Ordering::Relaxed);
+        self.set_state(State::Current);
+        self.free.set(ptr::null_mut());
+        self.needed.set(0);
+        self.start.set(0);
+        self.carved.set(0);
+        self.counted.set(0);
+        self.fresh.set(fresh);
+    }
+
+    /// Takes all of `free` for a bin; the slab is Current afterwards. Returns the chain and its length.
+    pub(crate) fn take_chain(&self) -> (*mut Block, u32) {
+        let chain = self.free.replace(ptr::null_mut());
+        let length = self.in_free();
+        let carved = u32::from(self.carved.get());
+        self.start.set(carved);
+        self.needed.set(carved);
+        (chain, length)
+    }
+
+    /// One block of the owner comes home; true when somebody must look.
+    #[inline(always)]
+    pub(crate) fn push_local(&self, block: *mut Block) -> bool {
+        // SAFETY: the caller frees `block`, so it is writable and nobody else uses it.
+        let block_ref = unsafe { &*block };
+        block_ref.next.set(self.free.get());
+        self.free.set(block);
+        let needed = self.needed.get().wrapping_sub(1);
+        self.needed.set(needed);
+        needed == 0
+    }
+}

@@ -1,0 +1,58 @@
+//! Slices of the region for slabs: taken whole, given back whole.
+
+use core::ptr;
+
+use stratalloc_primitives::bits;
+
+use super::slab::{Slab, State};
+use super::thread_heap::ThreadHeap;
+use crate::layout::{GRANULE, GRANULES_PER_SLICE, SLICE_SHIFT, SLICES_PER_CHUNK, narrow};
+use crate::region::chunk::Chunk;
+use crate::{region, usage, value};
+
+/// A slice for a new slab of `heap`; the record's owner is set. With `grow` it may come from memory never touched before.
+pub(crate) fn take(heap: &'static ThreadHeap, grow: bool) -> Option<(&'static Slab, bool)> {
+    let found = if heap.family.get() == 0 {
+        region::take_split_chunk(GRANULES_PER_SLICE, GRANULES_PER_SLICE, grow)?
+    } else {
+        value::take_granules(heap.family.get(), GRANULES_PER_SLICE, GRANULES_PER_SLICE)?
+    };
+    let index = found.index * SLICES_PER_CHUNK + found.claim.start / GRANULES_PER_SLICE;
+    usage::claimed(GRANULES_PER_SLICE, found.claim.dirty.count_ones());
+    let slab = region::slab(index);
+    slab.set_owner(heap);
+    Some((slab, found.claim.dirty == 0))
+}
+
+/// Gives the slice of an empty slab back.
+pub(crate) fn give(slab: &'static Slab) {
+    let index = region::slab_index(slab);
+    let touched = (slab.carved.get() as usize * slab.facts().size as usize).div_ceil(GRANULE);
+    slab.set_state(State::None);
+    slab.set_owner(ptr::null());
+    let chunk_index = index / SLICES_PER_CHUNK;
+    let start = index % SLICES_PER_CHUNK * GRANULES_PER_SLICE;
+    let chunk = region::chunk(chunk_index);
+    if touched > 0 {
+        chunk.mark_dirty(bits::mask(start, narrow(touched)));
+    }
+    give_granules(chunk, chunk_index, bits::mask(start, GRANULES_PER_SLICE));
+}
+
+/// Gives granules of a split chunk back that the caller owns; a chunk that is empty then returns to the buddy tree.
+pub(crate) fn give_granules(chunk: &'static Chunk, index: u32, mask: u64) {
+    let family = chunk.family.load(stratalloc_primitives::primitive::atomic::Ordering::Relaxed);
+    usage::released(mask.count_ones(), (chunk.dirty_mask() & mask).count_ones());
+    let free = chunk.release(mask, family != 0);
+    if family != 0 {
+        return;
+    }
+    if free == !0 && chunk.claim_whole(false) {
+        region::give_chunks(index, 1);
+    } else {
+        let (area, inside) = region::area_of_chunk(index);
+        area.announce(chunk, inside, free);
+    }
+}
+
+const _: () = assert!(SLICE_SHIFT == 16);

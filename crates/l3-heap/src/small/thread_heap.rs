@@ -1,0 +1,170 @@
+//! A thread's heap: bins of free blocks, the slabs they come from, and the mail that other threads send.
+//!
+//! ```text
+//!   thread ──► slot (one thread-local word) ──► ThreadHeap (one page, out of line, pooled for ever)
+//!                                               bins[class]    chain of free blocks of …
+//!                                               cur[class]     … this slab
+//!                                               partial[class] slabs with room, doubly linked
+//!                                               mailbox        records with blocks that others freed
+//!                                               rings          blocks of others, not yet published
+//! ```
+//!
+//! Two heaps are statics with empty bins. [`EMPTY`] serves every thread before its first allocation and [`EXITED`] after its exit
+//! hook ran: both make every request miss and own no slab, so the fast paths need no test for either. Neither is
+//! ever written to.
+//!
+//! Invariants
+//! - **T1** A heap is held by exactly one of: the thread whose slot points to it, the holder of a [`Borrowed`](super::pool::Borrowed),
+//!   or the pool. Only the holder touches its plain fields.
+//! - **T2** Every block in `bins[c]` belongs to slab `cur[c]`, and `cur[c]` is Current.
+//! - **T3** While `busy` is set, the holder is inside a slow path: a signal handler on the same thread uses another heap.
+//! - **T4** Thread heaps are never unmapped: a late push on a mailbox is always safe.
+
+use core::cell::Cell;
+use core::ptr;
+
+use stratalloc_primitives::lockfree::Mailbox;
+use stratalloc_primitives::primitive::atomic::{AtomicU8, AtomicU32};
+
+use super::class::BINS;
+use super::ring::Rings;
+use super::slab::Block;
+
+/// What a heap pointer stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    /// A real heap.
+    Live = 0,
+    /// The thread has not allocated yet.
+    Empty = 1,
+    /// The thread's exit hook ran.
+    Exited = 2,
+}
+
+/// The state of one thread's allocations; valid when all bytes are zero.
+#[repr(C, align(64))]
+pub(crate) struct ThreadHeap {
+    /// Free blocks per class, ready to hand out. First, so that the fast path needs no offset.
+    pub(crate) bins: [Cell<*mut Block>; BINS],
+    /// Slab (number + 1) whose blocks are in the bin.
+    pub(crate) cur: [Cell<u32>; BINS],
+    /// Slabs (number + 1) with room, most recent first.
+    pub(crate) partial: [Cell<u32>; BINS],
+    /// Blocks that were put into bins, per class, since the heap exists.
+    pub(crate) handed: [Cell<u64>; BINS],
+    /// Blocks of other threads' slabs.
+    pub(crate) rings: Rings,
+    /// One empty slab (number + 1).
+    pub(crate) spare: Cell<u32>,
+    /// Refills so far: the clock of everything that happens now and then.
+    pub(crate) ticks: Cell<u32>,
+    /// A slab (number + 1) whose event came while the heap was busy.
+    pub(crate) missed: Cell<u32>,
+    /// Change of live bytes not yet added to the global figure.
+    pub(crate) live_delta: Cell<isize>,
+    /// Chains and blocks published to other threads' slabs.
+    pub(crate) remote_batches: Cell<u64>,
+    pub(crate) remote_blocks: Cell<u64>,
+    /// Number in the pool.
+    pub(crate) index: Cell<u32>,
+    /// Family of the independent heap that this one serves; 0 is the process heap.
+    pub(crate) family: Cell<u32>,
+    pub(crate) busy: Cell<bool>,
+    kind: Cell<Kind>,
+    /// In the pool: nobody looks into its mailbox unless told.
+    pub(crate) pooled: AtomicU8,
+    /// Link of the pool's stacks.
+    pub(crate) next: AtomicU32,
+    /// Records with blocks that other threads freed; on its own line, since others write it.
+    pub(crate) mailbox: Aligned<Mailbox>,
+}
+
+/// A value on a cache line of its own.
+#[repr(align(64))]
+pub(crate) struct Aligned<T>(pub(crate) T);
+
+// SAFETY: plain fields are touched only by the holder (T1); the statics are never written; the rest is atomic.
+unsafe impl Sync for ThreadHeap {}
+
+impl ThreadHeap {
+    /// Distance between heaps in the pool, in bytes.
+    pub(crate) const STRIDE: usize = 4096;
+
+    const fn fixed(kind: Kind) -> Self {
+        Self {
+            bins: [const { Cell::new(ptr::null_mut()) }; BINS],
+            cur: [const { Cell::new(0) }; BINS],
+            partial: [const { Cell::new(0) }; BINS],
+            handed: [const { Cell::new(0) }; BINS],
+            rings: Rings::new(),
+            spare: Cell::new(0),
+            ticks: Cell::new(0),
+            missed: Cell::new(0),
+            live_delta: Cell::new(0),
+            remote_batches: Cell::new(0),
+            remote_blocks: Cell::new(0),
+            index: Cell::new(0),
+            family: Cell::new(0),
+            busy: Cell::new(false),
+            kind: Cell::new(kind),
+            pooled: AtomicU8::new(0),
+            next: AtomicU32::new(0),
+            mailbox: Aligned(Mailbox::new()),
+        }
+    }
+
+    /// What this heap stands for.
+    #[inline]
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind.get()
+    }
+
+    /// The bin of `class`.
+    #[inline(always)]
+    pub(crate) fn bin(&self, class: usize) -> &Cell<*mut Block> {
+        debug_assert!(class < BINS);
+        // SAFETY: classes come from `class::of*`, which yield less than `CLASSES <= BINS`.
+        unsafe { self.bins.get_unchecked(class) }
+    }
+
+    /// Pops a block of `class`, or null.
+    #[inline(always)]
+    pub(crate) fn pop(&self, class: usize) -> *mut Block {
+        let bin = self.bin(class);
+        let block = bin.get();
+        if !block.is_null() {
+            // SAFETY: a bin holds free blocks of a slab that this heap owns (T2); they are linked by their first word.
+            bin.set(unsafe { &*block }.next.get());
+        }
+        block
+    }
+}
+
+const _: () = assert!(size_of::<ThreadHeap>() <= ThreadHeap::STRIDE);
+
+/// The heap of threads that have not allocated yet.
+pub(crate) static EMPTY: ThreadHeap = ThreadHeap::fixed(Kind::Empty);
+/// The heap of threads whose exit hook ran.
+pub(crate) static EXITED: ThreadHeap = ThreadHeap::fixed(Kind::Exited);
+
+#[cfg(feature = "initial-exec-tls")]
+stratalloc_platform::thread_slot_initial_exec! {
+    pub(super) mod slot("stratalloc_thread_heap"): crate::small::thread_heap::ThreadHeap = crate::small::thread_heap::EMPTY
+}
+#[cfg(not(feature = "initial-exec-tls"))]
+stratalloc_platform::thread_slot_portable! {
+    pub(super) mod slot: crate::small::thread_heap::ThreadHeap = crate::small::thread_heap::EMPTY
+}
+
+/// The heap of the current thread; never null.
+#[inline(always)]
+pub(crate) fn current() -> &'static ThreadHeap {
+    // SAFETY: the slot holds the address of a static or of a pooled heap, both alive for ever (T4).
+    unsafe { &*slot::get() }
+}
+
+/// Makes `heap` the current thread's.
+pub(crate) fn set_current(heap: &'static ThreadHeap) {
+    slot::set(heap);
+}

@@ -1,0 +1,220 @@
+//! Statistics: everything is derived when somebody asks, from counters that slow paths keep.
+
+use stratalloc_primitives::primitive::atomic::Ordering;
+
+use crate::layout::{CHUNK, CHUNKS_PER_AREA, SLICE, SLICES_PER_CHUNK};
+use crate::region::chunk::ChunkKind;
+use crate::small::class::{BINS, CLASSES, TABLE};
+use crate::small::pool;
+use crate::small::slab::State;
+use crate::usage::{self, Domain};
+use crate::{os, region};
+
+/// Counters of one domain. Sizes in bytes, of blocks as handed out (rounded up).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DomainStatistics {
+    /// Blocks handed out since the start.
+    pub allocations: u64,
+    /// Blocks that came back.
+    pub releases: u64,
+    /// Requests that could not be served.
+    pub failures: u64,
+    /// Bytes in use now.
+    pub live_bytes: u64,
+    /// Most bytes that were in use at once.
+    pub peak_bytes: u64,
+}
+
+/// Counters of one size class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClassStatistics {
+    /// Block size in bytes; 0 for a number that is no class.
+    pub size: u32,
+    /// Blocks handed out since the start.
+    pub allocations: u64,
+    /// Blocks in use now.
+    pub live: u64,
+    /// Slabs that serve the class.
+    pub slabs: u64,
+}
+
+/// What the process heap holds and did.
+#[derive(Clone, Copy, Debug)]
+pub struct Statistics {
+    /// Up to 1 MiB: slabs and runs.
+    pub small: DomainStatistics,
+    /// 1 MiB to 512 MiB.
+    pub medium: DomainStatistics,
+    /// 512 MiB to 1 GiB.
+    pub large: DomainStatistics,
+    /// Above 1 GiB, and requests aligned to more than 64 KiB.
+    pub huge: DomainStatistics,
+    /// Size classes, by class number.
+    pub classes: [ClassStatistics; BINS],
+    /// Bytes of the region in use by blocks, slabs included whole.
+    pub in_use_bytes: u64,
+    /// Bytes of the region that are free and may still be resident.
+    pub dirty_bytes: u64,
+    /// Bytes in use, dirty, and mapped for large and huge blocks: what the heap has committed.
+    pub committed_bytes: u64,
+    /// Most bytes that were in use or dirty at once in the region.
+    pub peak_bytes: u64,
+    /// Address space reserved, in bytes.
+    pub reserved_bytes: u64,
+    /// Purge calls, and the bytes that they gave back.
+    pub purges: u64,
+    /// Bytes given back by purges.
+    pub purged_bytes: u64,
+    /// Blocks that one thread freed and another thread's slab took back.
+    pub remote_frees: u64,
+    /// Chains in which they travelled.
+    pub remote_batches: u64,
+    /// Blocks that wait in a slab's remote list now.
+    pub remote_waiting: u64,
+    /// Thread heaps made so far.
+    pub thread_heaps: u64,
+    /// Slabs in use.
+    pub slabs: u64,
+    /// Chunks for which huge pages were asked.
+    pub huge_page_chunks: u64,
+}
+
+impl Default for Statistics {
+    fn default() -> Self {
+        Self {
+            small: DomainStatistics::default(),
+            medium: DomainStatistics::default(),
+            large: DomainStatistics::default(),
+            huge: DomainStatistics::default(),
+            classes: [ClassStatistics::default(); BINS],
+            in_use_bytes: 0,
+            dirty_bytes: 0,
+            committed_bytes: 0,
+            peak_bytes: 0,
+            reserved_bytes: 0,
+            purges: 0,
+            purged_bytes: 0,
+            remote_frees: 0,
+            remote_batches: 0,
+            remote_waiting: 0,
+            thread_heaps: 0,
+            slabs: 0,
+            huge_page_chunks: 0,
+        }
+    }
+}
+
+fn positive(n: isize) -> u64 {
+    u64::try_from(n).unwrap_or(0)
+}
+
+fn read(domain: &Domain) -> DomainStatistics {
+    let live_bytes = positive(domain.live.load(Ordering::Relaxed));
+    DomainStatistics {
+        allocations: domain.allocations.load(Ordering::Relaxed),
+        releases: domain.releases.load(Ordering::Relaxed),
+        failures: domain.failures.load(Ordering::Relaxed),
+        live_bytes,
+        peak_bytes: positive(domain.peak.load(Ordering::Relaxed)).max(live_bytes),
+    }
+}
+
+/// Every chunk that was touched, with its number.
+pub(crate) fn touched_chunks() -> impl Iterator<Item = u32> {
+    (0..region::area_count())
+        .map(|area| (area * CHUNKS_PER_AREA, region::touched_limit(area)))
+        .take_while(|(_, limit)| *limit > 0)
+        .flat_map(|(first, limit)| first..first + limit)
+}
+
+/// Every slice that is a slab now.
+pub(crate) fn slabs() -> impl Iterator<Item = (u32, State)> {
+    touched_chunks().filter(|index| region::chunk(*index).kind() == ChunkKind::Split).flat_map(|index| {
+        (index * SLICES_PER_CHUNK..(index + 1) * SLICES_PER_CHUNK)
+            .map(|slab| (slab, region::slab(slab).state()))
+            .filter(|(_, state)| *state != State::None)
+    })
+}
+
+/// Fills `out`. O(slabs + threads); other threads may go on, then the figures are a moment's approximation. Exact at rest.
+pub fn statistics(out: &mut Statistics) {
+    *out = Statistics::default();
+    let mut in_bins = [0u64; BINS];
+    for heap in pool::all() {
+        out.thread_heaps += 1;
+        out.remote_frees += heap.remote_blocks.get();
+        out.remote_batches += heap.remote_batches.get();
+        for class in 1..CLASSES {
+            out.classes[class].allocations += heap.handed[class].get();
+            in_bins[class] += bin_length(heap.bins[class].get(), u32::from(TABLE[class].capacity));
+        }
+    }
+    let mut away = [0u64; BINS];
+    for (index, state) in slabs() {
+        out.slabs += 1;
+        let slab = region::slab(index);
+        if state == State::Spare {
+            continue;
+        }
+        let class = slab.class() % BINS;
+        let waiting = slab.remote.waiting();
+        out.remote_waiting += u64::from(waiting);
+        out.classes[class].slabs += 1;
+        away[class] += u64::from(u32::from(slab.carved.get()).saturating_sub(slab.in_free() + waiting));
+    }
+    for heap in pool::all() {
+        for (slab, count) in heap.rings.waiting() {
+            let class = region::slab(slab).class() % BINS;
+            away[class] = away[class].saturating_sub(u64::from(count));
+        }
+    }
+    out.small = read(&usage::RUNS);
+    let slabs = read(&usage::SLABS);
+    let mut live_bytes = 0;
+    for class in 1..CLASSES {
+        let entry = &mut out.classes[class];
+        entry.size = TABLE[class].size;
+        entry.allocations = entry.allocations.saturating_sub(in_bins[class]);
+        entry.live = away[class].saturating_sub(in_bins[class]).min(entry.allocations);
+        live_bytes += entry.live * u64::from(entry.size);
+        out.small.allocations += entry.allocations;
+        out.small.releases += entry.allocations - entry.live;
+    }
+    out.small.failures += slabs.failures;
+    out.small.live_bytes += live_bytes;
+    out.small.peak_bytes = (out.small.peak_bytes + slabs.peak_bytes).max(out.small.live_bytes);
+    out.medium = read(&usage::MEDIUM);
+    out.large = read(&usage::LARGE);
+    out.huge = read(&usage::HUGE);
+    out.in_use_bytes = usage::in_use_bytes() as u64;
+    out.dirty_bytes = usage::dirty_free_bytes() as u64;
+    out.peak_bytes = usage::peak_bytes() as u64;
+    out.committed_bytes = out.in_use_bytes + out.dirty_bytes;
+    os::for_each(|entry| out.committed_bytes += entry.len as u64);
+    out.reserved_bytes = region::range().1 as u64;
+    out.purges = usage::PURGES.load(Ordering::Relaxed);
+    out.purged_bytes = usage::PURGED.load(Ordering::Relaxed);
+    out.huge_page_chunks = usage::HUGE_CHUNKS.load(Ordering::Relaxed) as u64;
+}
+
+/// Blocks in a bin: at most one slab's. A running owner may change the chain under our eyes; the bound keeps the walk finite and
+/// every link stays inside the region.
+fn bin_length(first: *mut crate::small::slab::Block, most: u32) -> u64 {
+    let mut block = first;
+    let mut length = 0;
+    while !block.is_null() && length < u64::from(most) {
+        if region::offset_of(block.cast()).is_none() {
+            break;
+        }
+        length += 1;
+        // SAFETY: the address lies in the region; a block that was handed out meanwhile holds the caller's bytes, which the test
+        // above and the alignment below refuse to follow blindly.
+        block = unsafe { &*block }.next.get();
+        if block.addr() % 16 != 0 {
+            break;
+        }
+    }
+    length
+}
+
+const _: () = assert!(CHUNK / SLICE == SLICES_PER_CHUNK as usize);

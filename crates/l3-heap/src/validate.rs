@@ -1,0 +1,123 @@
+//! The heap's self-check: the equations that its structures promise, tested on a heap at rest.
+
+use stratalloc_primitives::lockfree::link;
+use stratalloc_primitives::primitive::atomic::Ordering;
+use stratalloc_resource::Violation;
+
+use crate::layout::{CHUNKS_PER_AREA, GRANULES_PER_SLICE, SLICES_PER_CHUNK};
+use crate::region::chunk::{Chunk, ChunkKind};
+use crate::small::class::{BINS, CLASSES};
+use crate::small::pool;
+use crate::small::slab::{Slab, State};
+use crate::small::thread_heap::ThreadHeap;
+use crate::{region, stats};
+
+fn equal(invariant: &'static str, formula: &'static str, object: u32, left: u64, right: u64) -> Result<(), Violation> {
+    if left == right {
+        return Ok(());
+    }
+    #[allow(clippy::cast_possible_truncation, reason = "counts of one heap; a cut value would still be reported")]
+    let values = [object as usize, left as usize, right as usize];
+    Err(Violation::new(invariant, formula, &["object", "left", "right"], &values))
+}
+
+/// Checks every slab, chunk, area and thread heap. O(touched memory / 64 KiB + free blocks). Other threads must not use the heap
+/// meanwhile, or the check may report what it caught in the middle of a change.
+pub fn validate() -> Result<(), Violation> {
+    for index in 0..region::area_count() {
+        if region::touched_limit(index) == 0 {
+            break;
+        }
+        if let Err(rule) = region::area(index).tree.validate() {
+            return Err(Violation::new("BT-ONE", rule, &["area"], &[index as usize]));
+        }
+    }
+    for index in stats::touched_chunks() {
+        check_chunk(region::chunk(index), index)?;
+    }
+    for (index, state) in stats::slabs() {
+        check_slab(region::slab(index), index, state)?;
+    }
+    for heap in pool::all() {
+        check_heap(heap)?;
+    }
+    Ok(())
+}
+
+fn check_chunk(chunk: &Chunk, index: u32) -> Result<(), Violation> {
+    let (area, inside) = region::area_of_chunk(index);
+    let in_tree = area.tree.is_free(inside);
+    if chunk.kind() != ChunkKind::Split {
+        equal("C2", "free = 0 unless the chunk is split", index, chunk.free_mask(false), 0)?;
+        if in_tree {
+            return equal("C2", "kind = Free for a chunk in the tree", index, chunk.kind() as u64, 0);
+        }
+        return Ok(());
+    }
+    equal("C2", "a split chunk is not in the tree", index, u64::from(in_tree), 0)?;
+    let private = chunk.family.load(Ordering::Relaxed) != 0;
+    let free = chunk.free_mask(private);
+    let mut slabs = 0u64;
+    for slice in 0..SLICES_PER_CHUNK {
+        if region::slab(index * SLICES_PER_CHUNK + slice).is_slab() {
+            slabs |= 0xf << (slice * GRANULES_PER_SLICE);
+        }
+    }
+    equal("C1", "free & slabs = 0", index, free & slabs, 0)?;
+    equal("C1", "ends & (free | slabs) = 0", index, chunk.ends_mask() & (free | slabs), 0)
+}
+
+fn check_slab(slab: &Slab, index: u32, state: State) -> Result<(), Violation> {
+    if state == State::Spare {
+        return Ok(());
+    }
+    let carved = u64::from(slab.carved.get());
+    let in_free = u64::from(slab.in_free());
+    let capacity = u64::from(slab.facts().capacity);
+    equal("S2", "carved <= capacity", index, carved.min(capacity), carved)?;
+    let mut length = 0;
+    let mut block = slab.free.get();
+    while !block.is_null() && length <= in_free {
+        let offset = region::offset_of(block.cast()).unwrap_or(0);
+        equal("S2", "a free block lies in its slab", index, (offset >> 16) as u64, u64::from(index))?;
+        equal("S2", "a free block starts at a multiple of the size", index, (offset & 0xffff) as u64 % u64::from(slab.facts().size), 0)?;
+        length += 1;
+        // SAFETY: the block lies in its slab and is free, so its first word is a link.
+        block = unsafe { &*block }.next.get();
+    }
+    equal("S2", "length(free) = start - needed", index, length, in_free)?;
+    let waiting = u64::from(slab.remote.waiting());
+    equal("S2", "in_free + remote <= carved", index, (in_free + waiting).min(carved), in_free + waiting)?;
+    if state == State::Full {
+        return equal("S3", "a full slab is carved wholly", index, carved, capacity);
+    }
+    equal("S3", "start = carved", index, u64::from(slab.start.get()), carved)
+}
+
+fn check_heap(heap: &ThreadHeap) -> Result<(), Violation> {
+    let number = heap.index.get();
+    for class in 1..CLASSES {
+        let bin = heap.bins[class].get();
+        match link::index(heap.cur[class].get()) {
+            None => equal("T2", "bin = null without a current slab", number, bin.addr() as u64, 0)?,
+            Some(index) => {
+                let slab = region::slab(index);
+                equal("T2", "state(cur) = Current", number, slab.state() as u64, State::Current as u64)?;
+                equal("T2", "class(cur) = class", number, slab.class() as u64, class as u64)?;
+                equal("S1", "owner(cur) = heap", number, slab.owner().addr() as u64, core::ptr::from_ref(heap).addr() as u64)?;
+            }
+        }
+        let mut at = heap.partial[class].get();
+        let mut before = link::END;
+        while let Some(index) = link::index(at) {
+            let slab = region::slab(index);
+            equal("S4", "state(partial) = Partial", number, slab.state() as u64, State::Partial as u64)?;
+            equal("S4", "prev(next(s)) = s", number, u64::from(slab.prev.get()), u64::from(before))?;
+            before = at;
+            at = slab.next.load(Ordering::Relaxed);
+        }
+    }
+    Ok(())
+}
+
+const _: () = assert!(CLASSES <= BINS && CHUNKS_PER_AREA == 512);

@@ -1,0 +1,250 @@
+//! Independent heaps: [`Heap`] as a value, destroyed as one.
+//!
+//! An independent heap is a *family*: it has chunks of its own, which no other heap places anything in, and up to eight thread
+//! heaps (*shards*) that threads lock for one operation. The lock is try-only: a thread that finds one shard taken uses
+//! the next, so a signal handler that interrupted its own thread inside a shard, or a child forked in such a moment, goes on.
+//! Freed blocks come home as in the process heap; whatever is left when the value is dropped goes back to the region at once,
+//! chunk by chunk.
+
+use core::fmt;
+use core::ptr;
+
+use stratalloc_platform::{process, thread};
+use stratalloc_primitives::lockfree::link;
+use stratalloc_primitives::primitive::atomic::{AtomicU8, AtomicU32, Ordering};
+use stratalloc_primitives::{ProcessLock, bits};
+
+use crate::layout::{CHUNK, SLICES_PER_CHUNK, narrow};
+use crate::region::SplitClaim;
+use crate::region::chunk::ChunkKind;
+use crate::small::slab::{Slab, State};
+use crate::small::thread_heap::{ThreadHeap, current};
+use crate::small::{self, home, pool};
+use crate::{medium, os, region, stats, usage};
+
+const FAMILIES: usize = 1024;
+const SHARDS: usize = 8;
+
+struct Shard {
+    lock: ProcessLock,
+    /// Number of the thread heap + 1; 0 until it is needed.
+    heap: AtomicU32,
+}
+
+struct Family {
+    used: AtomicU8,
+    /// Chunk where the last search succeeded (number + 1).
+    recent: AtomicU32,
+    shards: [Shard; SHARDS],
+}
+
+/// By family number; 0 is the process heap and unused here.
+static TABLE: [Family; FAMILIES] = [const {
+    Family {
+        used: AtomicU8::new(0),
+        recent: AtomicU32::new(0),
+        shards: [const { Shard { lock: ProcessLock::new(), heap: AtomicU32::new(0) } }; SHARDS],
+    }
+}; FAMILIES];
+
+fn family(number: u32) -> &'static Family {
+    &TABLE[number as usize % FAMILIES]
+}
+
+/// Claims `count` granules in a chunk of the family; a new chunk is taken when none has room.
+pub(crate) fn take_granules(number: u32, count: u32, align: u32) -> Option<SplitClaim> {
+    let claim_in = |index: u32| {
+        let chunk = region::chunk(index);
+        if chunk.kind() != ChunkKind::Split || chunk.family.load(Ordering::Relaxed) != number {
+            return None;
+        }
+        chunk.claim(count, align, true).map(|claim| SplitClaim { chunk, index, claim })
+    };
+    let recent = &family(number).recent;
+    if let Some(found) = link::index(recent.load(Ordering::Relaxed)).and_then(claim_in) {
+        return Some(found);
+    }
+    let found = match stats::touched_chunks().find_map(claim_in) {
+        Some(found) => found,
+        None => region::split_new(region::take_chunks(1)?, count, number),
+    };
+    recent.store(link::to(found.index), Ordering::Relaxed);
+    Some(found)
+}
+
+/// Runs `f` with a shard of the family. `None`: out of memory.
+fn with_shard<R>(number: u32, f: impl FnOnce(&'static ThreadHeap) -> R) -> Option<R> {
+    let shards = &family(number).shards;
+    // Threads spread by the address of their own heap.
+    let mut at = ptr::from_ref(current()).addr() >> 12;
+    let process = process::id();
+    loop {
+        for _ in 0..SHARDS {
+            let shard = &shards[at % SHARDS];
+            at += 1;
+            if let Some(_guard) = shard.lock.try_acquire(process) {
+                let heap = match link::index(shard.heap.load(Ordering::Relaxed)) {
+                    Some(index) => region::heap(index),
+                    None => {
+                        let heap = pool::make()?;
+                        heap.family.set(number);
+                        shard.heap.store(link::to(heap.index.get()), Ordering::Relaxed);
+                        heap
+                    }
+                };
+                return Some(small::busy(heap, f));
+            }
+        }
+        thread::yield_now();
+    }
+}
+
+/// Takes a block of `class` for the family.
+pub(crate) fn take(number: u32, class: usize) -> Option<(*mut u8, bool)> {
+    with_shard(number, |heap| small::take_from(heap, class))?
+}
+
+/// Frees a block of a family's slab: at once if its shard is free, else as a remote free.
+pub(crate) fn free(slab: &'static Slab, block: *mut u8) {
+    // SAFETY: an owner is null or a pooled heap, which is never unmapped.
+    let owner = unsafe { slab.owner().as_ref() };
+    if let Some(heap) = owner {
+        let shards = &family(heap.family.get()).shards;
+        let number = link::to(heap.index.get());
+        if let Some(shard) = shards.iter().find(|shard| shard.heap.load(Ordering::Relaxed) == number) {
+            if let Some(_guard) = shard.lock.try_acquire(process::id()) {
+                small::busy(heap, |heap| {
+                    if slab.push_local(block.cast()) {
+                        home::event(heap, slab);
+                    }
+                });
+                return;
+            }
+        }
+    }
+    small::free::free_alone(slab, block.cast());
+}
+
+/// A heap that shares nothing with others: its blocks lie in chunks of its own, and dropping it frees all of them.
+///
+/// Any thread may allocate and free. At most 1023 such heaps exist at once. Blocks are freed through this value or, if code does
+/// not know where they came from, through the process heap.
+///
+/// ```
+/// use core::alloc::Layout;
+/// use stratalloc_resource::{AllocError, MemoryResource};
+///
+/// let heap = stratalloc_heap::Heap::new().ok_or(AllocError::OutOfMemory)?;
+/// let block = heap.allocate(Layout::new::<[u64; 100]>())?;
+/// assert!(block.len() >= 800);
+/// drop(heap); // frees the block, and all others, at once
+/// # Ok::<(), AllocError>(())
+/// ```
+pub struct Heap {
+    number: u32,
+}
+
+impl Heap {
+    /// A new, empty heap. `None` when 1023 exist already, or without memory for the region. Takes memory only when used.
+    #[must_use]
+    pub fn new() -> Option<Self> {
+        if !region::ready() {
+            return None;
+        }
+        for number in 1..narrow(FAMILIES) {
+            let used = &family(number).used;
+            if used.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+                return Some(Self { number });
+            }
+        }
+        None
+    }
+
+    /// Number of the family.
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Bytes of address space in chunks that belong to this heap alone.
+    #[must_use]
+    pub fn footprint(&self) -> usize {
+        let mut bytes = 0;
+        for index in stats::touched_chunks() {
+            let chunk = region::chunk(index);
+            if chunk.family.load(Ordering::Relaxed) == self.number {
+                bytes += match chunk.kind() {
+                    ChunkKind::Split => CHUNK,
+                    ChunkKind::MediumHead => chunk.extent.load(Ordering::Relaxed),
+                    ChunkKind::MediumBody | ChunkKind::Free => 0,
+                };
+            }
+        }
+        os::for_each(|entry| {
+            if entry.family == self.number {
+                bytes += entry.len;
+            }
+        });
+        bytes
+    }
+}
+
+impl fmt::Debug for Heap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Heap").field("number", &self.number).finish()
+    }
+}
+
+impl Drop for Heap {
+    fn drop(&mut self) {
+        // Shards first: afterwards nothing refers to the slabs. `&mut self` says that nobody is inside.
+        for shard in &family(self.number).shards {
+            if let Some(index) = link::index(shard.heap.swap(0, Ordering::Relaxed)) {
+                pool::retire_shard(region::heap(index));
+            }
+        }
+        for index in stats::touched_chunks() {
+            let chunk = region::chunk(index);
+            if chunk.family.load(Ordering::Relaxed) != self.number {
+                continue;
+            }
+            match chunk.kind() {
+                ChunkKind::Split => tear_down(index),
+                ChunkKind::MediumHead => {
+                    medium::free(index as usize * CHUNK);
+                }
+                ChunkKind::MediumBody | ChunkKind::Free => {}
+            }
+        }
+        os::free_family(self.number);
+        let family = family(self.number);
+        family.recent.store(0, Ordering::Relaxed);
+        family.used.store(0, Ordering::Release);
+    }
+}
+
+/// Gives a split chunk of a dying heap back, whatever is in it.
+fn tear_down(index: u32) {
+    let chunk = region::chunk(index);
+    let used = !chunk.free_mask(true);
+    let mut in_slabs = 0;
+    for slice in 0..SLICES_PER_CHUNK {
+        let slab = region::slab(index * SLICES_PER_CHUNK + slice);
+        if slab.state() == State::None {
+            continue;
+        }
+        usage::SLABS.change(-((slab.counted.get() as usize * slab.facts().size as usize).cast_signed()));
+        // Blocks that were on their way home end here; a token stays (R2) and whoever holds it finds an empty word.
+        slab.remote.fold();
+        slab.set_state(State::None);
+        slab.set_owner(ptr::null());
+        in_slabs += 4;
+    }
+    let runs = used.count_ones() - in_slabs;
+    usage::RUNS.change(-region::granule_bytes(runs).cast_signed());
+    chunk.mark_dirty(used);
+    usage::released(used.count_ones(), used.count_ones());
+    chunk.clear_occupancy();
+    region::give_chunks(index, 1);
+}
+
+const _: () = assert!(bits::mask(0, 64) == !0);

@@ -1,0 +1,27 @@
+//! Linker options of `libstratalloc.so`.
+//!
+//! Exports need none: rustc writes the version script of a `cdylib` itself (`global:` every `#[no_mangle]` item,
+//! `local: *`), and linkers refuse a second anonymous one. `tests/capi/run.sh` compares the result with
+//! `tests/capi/exports.txt`, name by name.
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    let target = |key: &str| std::env::var(key).unwrap_or_default();
+    if target("CARGO_CFG_TARGET_OS") != "linux" {
+        return;
+    }
+    let options = [
+        // `realloc` reaches our own `malloc` without a PLT stub and whatever else interposes the name.
+        "-Bsymbolic-functions",
+        // Bind at load: a lazy stub would run ld.so's resolver, which may call `malloc`, inside `free`.
+        "-znow",
+        // Blocks and the thread-exit hook outlive any `dlclose`.
+        "-znodelete",
+        // Code and read-only data share file pages: fewer pages touched by a process like `/bin/true`.
+        "-znoseparate-code",
+        "-soname=libstratalloc.so",
+    ];
+    for option in options {
+        println!("cargo:rustc-cdylib-link-arg=-Wl,{option}");
+    }
+}
