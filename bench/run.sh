@@ -24,6 +24,12 @@ if ((${#missing[@]})) && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; th
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >/dev/null
 fi
 
+# See `debug` in Cargo.toml: an environment that asks for debug information would falsify the peers.
+export CARGO_PROFILE_RELEASE_DEBUG=false
+
+# A runner of an earlier build must not stand in for one that was not built now.
+rm -f "$target"/release/runner-*
+
 # Each runner is built by itself: in one build, features of all members would be united, and mimalloc 2 and 3 are two
 # features of one crate.
 build() {
@@ -34,8 +40,6 @@ build bench-launch
 build stratalloc-bench
 for runner in $runners; do
     echo "building runner-$runner" >&2
-    # A runner of an earlier build must not stand in for one that no longer builds.
-    rm -f "$target/release/runner-$runner"
     if ! build "runner-$runner"; then
         [ "$runner" = stratalloc ] && exit 1
         echo "runner-$runner does not build here and is left out" >&2

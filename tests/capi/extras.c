@@ -45,7 +45,10 @@ static void resizing(void) {
     p = reallocf(p, 100000);
     CHECK(p && p[0] == 5 && p[99] == 5);
     errno = 0;
-    CHECK(reallocf(p, impossible) == NULL && errno == ENOMEM); /* has freed p */
+    CHECK(reallocf(p, impossible) == NULL && errno == ENOMEM); /* has freed p: */
+    size_t before = mallinfo2().uordblks;
+    for (int i = 0; i < 100; i++) CHECK(reallocf(malloc(100000), impossible) == NULL);
+    CHECK(mallinfo2().uordblks < before + 1000000);
     CHECK(reallocf(malloc(10), 0) == NULL);
     CHECK(reallocf(NULL, 0) != NULL);
 

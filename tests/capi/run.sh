@@ -134,7 +134,7 @@ summary_is_left() {
         [ "$(grep -cE '^(time_ms|peak_rss_kib|minor_faults|major_faults|small\.live_bytes|medium\.peak_bytes|large\.allocations|huge\.releases|committed_bytes|resident_bytes|purges|purged_bytes|remote_frees|remote_batches|thread_heaps|slabs|huge_page_chunks) [0-9]+$' "$file")" -eq 17 ] || return 1
         grep -vqE '^(program [ -~]*|[a-z_.0-9]+ [0-9]+)$' "$file" && return 1
         awk '$1 == "small.live_bytes" && $2 >= 50000 { small = 1 } $1 == "medium.live_bytes" && $2 >= 3145728 { medium = 1 }
-             $1 == "peak_rss_kib" && $2 > 3072 { peak = 1 } $1 == "class.1024.live" && $2 >= 50 { class = 1 }
+             $1 == "peak_rss_kib" && $2 > 3072 { peak = 1 } $1 ~ /^class\.[0-9]+\.live$/ && $2 == 50 { class = 1 }
              END { exit !(small && medium && peak && class) }' "$file" || return 1
     done
 }

@@ -12,7 +12,7 @@ out=$("$here/build.sh") || exit 1
 so=${STRATALLOC_SO:-}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-traced() { timeout -k 2 30 strace -f --seccomp-bpf -o "$1" ${so:+-E LD_PRELOAD="$so"} "${@:2}" "$out/exerciser"; }
+traced() { timeout -k 2 30 env -u STRATALLOC_SO strace -f --seccomp-bpf -o "$1" ${so:+-E LD_PRELOAD="$so"} "${@:2}" "$out/exerciser"; }
 
 # How many calls of each kind does the main thread make before and after the first mark? The loader's are not ours to refuse.
 traced "$work/log" -e trace=getppid,mmap,munmap,mprotect,madvise,mremap >"$work/said" 2>&1 ||

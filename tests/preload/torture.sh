@@ -15,8 +15,8 @@ all=(thread_storm late_destructors many_threads producer_consumer fork_busy fork
 passed=0 failed=0 skipped=0 failures=()
 for name in "$@"; do
   began=$EPOCHREALTIME
-  # setsid and -k: what a hung program forked dies with it.
-  line=$(timeout -k 2 "$limit" env ${so:+LD_PRELOAD="$so"} "$out/$name" 2>&1)
+  # timeout ends the whole group: what a hung program forked goes with it. STRATALLOC_SO would be read as a setting of the library.
+  line=$(timeout -k 2 "$limit" env -u STRATALLOC_SO ${so:+LD_PRELOAD="$so"} "$out/$name" 2>&1)
   status=$?
   printf '%-18s %6.2f s  %s\n' "$name" "$(bc <<<"$EPOCHREALTIME - $began")" "$(tail -n 1 <<<"${line:-(no output)}")"
   case $status in

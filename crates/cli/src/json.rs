@@ -1,7 +1,7 @@
 //! The memory summary, for programs. The schema is documented in `docs/summary-schema.md`; a field that changes its
 //! meaning changes the number in [`SCHEMA`].
 
-use std::collections::BTreeMap;
+use alloc::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;

@@ -17,6 +17,8 @@
 //!
 //! Exit statuses are decided in this file only.
 
+extern crate alloc;
+
 mod args;
 mod child;
 mod compare;

@@ -3,9 +3,12 @@
 //! Everything `unsafe` of the command is in this file. A call that fails is an [`io::Error`]; a question that cannot
 //! be answered is `None`.
 
+use alloc::ffi::CString;
+use core::ffi::CStr;
 use core::mem::MaybeUninit;
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use core::time::Duration;
-use std::ffi::{CStr, CString, OsStr};
+use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
@@ -84,13 +87,15 @@ impl Received {
     fn from(signal: c_int, info: &libc::siginfo_t) -> Received {
         let sent =
             info.si_code == libc::SI_USER || info.si_code == libc::SI_TKILL || info.si_code == libc::SI_QUEUE;
-        // SAFETY: reads the pid field of the union, which plain bytes always fill; it means something when `sent`.
-        let sender = if sent { unsafe { info.si_pid() } } else { 0 };
+        let sender = sent.then(|| {
+            // SAFETY: the codes of `sent` say that the pid field of the union is the one in use.
+            unsafe { info.si_pid() }
+        });
         let value = (info.si_code == libc::SI_QUEUE).then(|| {
             // SAFETY: SI_QUEUE says that the value field of the union is the one in use.
             unsafe { info.si_value() }.sival_ptr.addr()
         });
-        Received { signal, from_kernel: info.si_code == SENT_BY_KERNEL, sender, value }
+        Received { signal, from_kernel: info.si_code == SENT_BY_KERNEL, sender: sender.unwrap_or(0), value }
     }
 
     /// Sends the same signal, with the same value if it had one, to `process`. A process that is gone is no error.
@@ -141,11 +146,10 @@ pub(crate) fn set_disposition(signal: c_int, disposition: libc::sighandler_t) ->
 /// Rust's runtime ignores the signal before `main`, so the answer must be kept before the runtime runs: a program
 /// started through us must see what it would have seen without us.
 pub(crate) fn original_sigpipe() -> libc::sighandler_t {
-    ORIGINAL_SIGPIPE.load(core::sync::atomic::Ordering::Relaxed)
+    ORIGINAL_SIGPIPE.load(Relaxed)
 }
 
-static ORIGINAL_SIGPIPE: core::sync::atomic::AtomicUsize =
-    core::sync::atomic::AtomicUsize::new(libc::SIG_DFL);
+static ORIGINAL_SIGPIPE: AtomicUsize = AtomicUsize::new(libc::SIG_DFL);
 
 extern "C" fn keep_sigpipe() {
     let mut action = MaybeUninit::<libc::sigaction>::zeroed();
@@ -153,11 +157,11 @@ extern "C" fn keep_sigpipe() {
     unsafe { libc::sigaction(libc::SIGPIPE, core::ptr::null(), action.as_mut_ptr()) };
     // SAFETY: zeroed at the start, a struct of integers and an optional function pointer.
     let action = unsafe { action.assume_init() };
-    ORIGINAL_SIGPIPE.store(action.sa_sigaction, core::sync::atomic::Ordering::Relaxed);
+    ORIGINAL_SIGPIPE.store(action.sa_sigaction, Relaxed);
 }
 
-// SAFETY: the section takes pointers to functions that the loader calls before `main`; the function uses nothing of
-// Rust's runtime.
+// The section takes pointers to functions that the loader calls before `main`; the function uses nothing of Rust's
+// runtime.
 #[unsafe(link_section = ".init_array")]
 #[used]
 static KEEP_SIGPIPE: extern "C" fn() = keep_sigpipe;

@@ -1,11 +1,13 @@
 //! Whether preloading works here: this command starts itself under the library and asks itself who provides `malloc`.
 
+use core::hint::black_box;
+use core::time::Duration;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::failure::Failure;
 use crate::posix;
@@ -21,7 +23,7 @@ const SIZES: [usize; 6] = [16, 1000, 20_000, 300_000, 3 << 20, 40 << 20];
 
 /// What the hidden subcommand does: works with memory, in two threads, and prints the file that provides `malloc`.
 pub(crate) fn answer() -> Result<(), Failure> {
-    let work = || SIZES.iter().map(|&size| std::hint::black_box(vec![1u8; size]).len()).sum::<usize>();
+    let work = || SIZES.iter().map(|&size| black_box(vec![1u8; size]).len()).sum::<usize>();
     let there =
         thread::spawn(work).join().map_err(|_| Failure::Own("the second thread failed".to_owned()))?;
     if there != work() {

@@ -3,7 +3,7 @@
 //! The protocol grows without a version war: unknown keys are kept and ignored, missing ones stay missing, and a line
 //! that makes no sense is passed over. Only `version` must be one that we know.
 
-use std::collections::BTreeMap;
+use alloc::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;

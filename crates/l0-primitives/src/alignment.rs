@@ -57,10 +57,10 @@ impl Alignment {
     #[inline(always)]
     #[must_use]
     pub const fn of_address(address: usize) -> Self {
-        Self::of_power(if address == 0 { 1 << (usize::BITS - 1) } else { address & address.wrapping_neg() })
+        Self::of_power(if address == 0 { 1 << (usize::BITS - 1) } else { address })
     }
 
-    // `bytes` is a power of two; the callers have seen that.
+    // The lowest one of `bytes`, which is not 0; the callers have seen that, and where it matters that no other is there.
     #[inline(always)]
     #[expect(clippy::cast_possible_truncation, reason = "the bits of a `usize` are counted by a byte")]
     const fn of_power(bytes: usize) -> Self {

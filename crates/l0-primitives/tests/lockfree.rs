@@ -12,6 +12,8 @@ use stratalloc_primitives::lockfree::double_word::{DoubleWord, Locked, Native};
 use stratalloc_primitives::lockfree::{IndexStack, Mailbox, TaggedStack, link};
 
 const RECORDS: u32 = 16;
+/// A broken stack can become a ring; its walk ends here instead of filling the memory.
+const TOO_MANY: usize = RECORDS as usize + 1;
 const ROUNDS: u32 = if cfg!(miri) { 40 } else { 200_000 };
 
 #[derive(Default)]
@@ -117,7 +119,9 @@ impl<D: DoubleWord> Stack for TaggedStack<Record, D> {
     fn take_all(&self, _: &Table) -> Vec<u32> {
         let mut taken = vec![];
         let mut node = self.take_all();
-        while let Some(current) = node {
+        while let Some(current) = node
+            && taken.len() < TOO_MANY
+        {
             // SAFETY: all nodes are records of the table, which outlives the stack.
             let record = unsafe { current.as_ref() };
             taken.push(record.index);

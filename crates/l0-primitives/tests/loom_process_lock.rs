@@ -37,12 +37,11 @@ fn visits(process_id: u32, inherited: bool) {
         // The holder's thread exists in the parent only, so here nobody drops its guard.
         core::mem::forget(world.lock.try_acquire(PARENT));
     }
-    let other = {
+    let threads = [1, 2].map(|times| {
         let world = world.clone();
-        thread::spawn(move || world.visit(process_id) + world.visit(process_id))
-    };
-    let mine = world.visit(process_id);
-    let visits = mine + other.join().unwrap();
+        thread::spawn(move || (0..times).map(|_| world.visit(process_id)).sum::<u32>())
+    });
+    let visits: u32 = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
     assert!(visits >= 1, "a free or inherited lock was given to nobody");
     // SAFETY: all threads have ended.
     assert_eq!(world.payload.with(|payload| unsafe { *payload }), visits);

@@ -3,7 +3,11 @@
 //! `RUSTFLAGS="--cfg loom" cargo test -p stratalloc-primitives --release loom`
 //!
 //! The code under test is the shipped one; only its atomics are loom's. The owner of a record writes its payload cell
-//! before a push and after a pop, so a missing happens-before is a reported data race.
+//! before a push and after a pop, so a missing happens-before is a reported data race. Its `birth` cell is written once, by
+//! whoever makes it, and read by every `next_of`: that a record can be looked at before it is owned is part of the contract.
+//!
+//! The main thread only joins. Loom runs it first where it can, and its reduction then never tries the order in which a
+//! plain load comes after the others' exchanges: models written that way pass with every ordering relaxed.
 #![cfg(loom)]
 
 use core::ptr::NonNull;
@@ -18,7 +22,16 @@ struct Record {
     index: u32,
     link: AtomicU32,
     pointer: AtomicPtr<Record>,
+    birth: UnsafeCell<bool>,
     payload: UnsafeCell<u32>,
+}
+
+impl Record {
+    /// What a thread relies on that reads a link: the record has been made.
+    fn assert_born(&self) {
+        // SAFETY: written before the first push and never again; loom reports it if that is not ordered.
+        self.birth.with(|birth| assert!(unsafe { *birth }, "a link was read before its record was made"));
+    }
 }
 
 /// A stack with the records that its elements are.
@@ -40,21 +53,30 @@ trait Stack: Sized + Send + Sync + 'static {
 }
 
 impl<S: Stack> World<S> {
-    /// Records 0 .. `count`, all pushed in order: `count - 1` is on top.
+    /// Records 0 .. `count`, none made, an empty stack.
     fn new(count: u32) -> Arc<Self> {
         let records = (0..count).map(|index| Record {
             index,
             link: AtomicU32::new(link::END),
             pointer: AtomicPtr::new(core::ptr::null_mut()),
+            birth: UnsafeCell::new(false),
             payload: UnsafeCell::new(0),
         });
         Arc::new(Self { stack: S::new(), records: records.collect() })
     }
 
-    fn filled(count: u32) -> Arc<Self> {
+    /// Records 0 .. `count`, of which the first `pushed` lie in the stack, the last of them on top.
+    fn filled(count: u32, pushed: u32) -> Arc<Self> {
         let world = Self::new(count);
-        (0..count).for_each(|index| world.push(index));
+        (0..pushed).for_each(|index| world.make(index));
         world
+    }
+
+    /// Makes a record and pushes it.
+    fn make(&self, index: u32) {
+        // SAFETY: the record is in no list yet.
+        self.records[index as usize].birth.with_mut(|birth| unsafe { *birth = true });
+        self.push(index);
     }
 
     fn touch(&self, index: u32) {
@@ -81,7 +103,9 @@ impl<S: Stack> World<S> {
 
     /// What the threads hold and what the stack holds are all records, each once.
     fn assert_conserved(&self, mut held: Vec<u32>) {
-        while let Some(index) = self.pop() {
+        while let Some(index) = self.pop()
+            && held.len() <= self.records.len()
+        {
             held.push(index);
         }
         held.sort_unstable();
@@ -101,12 +125,17 @@ impl Stack for IndexStack {
     }
 
     fn pop(world: &World<Self>) -> Option<u32> {
-        world.stack.pop(|index| world.records[index as usize].link.load(Ordering::Relaxed))
+        world.stack.pop(|index| {
+            let record = &world.records[index as usize];
+            record.assert_born();
+            record.link.load(Ordering::Relaxed)
+        })
     }
 
     fn take_all(world: &World<Self>) -> Vec<u32> {
         let next_of = |index: u32| world.records[index as usize].link.load(Ordering::Relaxed);
-        world.stack.take_all().map_or(vec![], |first| link::walk(link::to(first), next_of).collect())
+        let first = world.stack.take_all().map_or(link::END, link::to);
+        link::walk(first, next_of).take(world.records.len() + 1).collect()
     }
 }
 
@@ -121,8 +150,12 @@ impl Stack for TaggedStack<Record, Locked> {
     }
 
     fn pop(world: &World<Self>) -> Option<u32> {
-        // SAFETY: all nodes are records of the world, which is borrowed.
-        let node = world.stack.pop(|node| unsafe { node.as_ref() }.pointer.load(Ordering::Relaxed))?;
+        let node = world.stack.pop(|node| {
+            // SAFETY: all nodes are records of the world, which is borrowed.
+            let record = unsafe { node.as_ref() };
+            record.assert_born();
+            record.pointer.load(Ordering::Relaxed)
+        })?;
         // SAFETY: as above.
         Some(unsafe { node.as_ref() }.index)
     }
@@ -130,7 +163,9 @@ impl Stack for TaggedStack<Record, Locked> {
     fn take_all(world: &World<Self>) -> Vec<u32> {
         let mut taken = vec![];
         let mut node = world.stack.take_all();
-        while let Some(current) = node {
+        while let Some(current) = node
+            && taken.len() <= world.records.len()
+        {
             // SAFETY: as above.
             let record = unsafe { current.as_ref() };
             taken.push(record.index);
@@ -140,84 +175,122 @@ impl Stack for TaggedStack<Record, Locked> {
     }
 }
 
-/// One thread pops while another takes both and puts the first back: the ABA case.
-fn aba<S: Stack>() {
-    let world = World::<S>::filled(2);
-    let other = {
+/// Runs two or three threads; each returns what it keeps.
+fn run<S: Stack, const N: usize>(world: &Arc<World<S>>, threads: [fn(&World<S>) -> Vec<u32>; N]) {
+    let threads = threads.map(|body| {
         let world = world.clone();
-        thread::spawn(move || {
-            let (first, second) = (world.pop(), world.pop());
-            if let Some(first) = first {
-                world.push(first);
-            }
-            second
-        })
+        thread::spawn(move || body(&world))
+    });
+    let held = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+    world.assert_conserved(held);
+}
+
+fn keep(index: Option<u32>) -> Vec<u32> {
+    index.into_iter().collect()
+}
+
+/// One thread takes both elements and puts the first back, while another is inside a pop.
+fn aba<S: Stack>() {
+    let pop_both_push_one = |world: &World<S>| {
+        let (first, second) = (world.pop(), world.pop());
+        first.into_iter().for_each(|index| world.push(index));
+        keep(second)
     };
-    let mine = world.pop();
-    let others = other.join().unwrap();
-    world.assert_conserved(mine.into_iter().chain(others).collect());
+    run(&World::<S>::filled(2, 2), [pop_both_push_one, |world| keep(world.pop())]);
+}
+
+/// The same with `take_all`, after which as many pushes as before lead to an equal top: the version must not have
+/// started again.
+fn aba_over_take_all<S: Stack>() {
+    let take_all_push_two = |world: &World<S>| {
+        let mut taken = world.take_all();
+        world.make(2);
+        if let Some(one) = taken.iter().position(|&index| index == 1) {
+            world.push(taken.remove(one));
+        }
+        taken
+    };
+    run(&World::<S>::filled(3, 2), [take_all_push_two, |world| keep(world.pop())]);
 }
 
 /// Two threads push; a third pops meanwhile.
 fn push_push_pop<S: Stack>() {
-    let world = World::<S>::new(2);
-    let pushers = [0, 1].map(|index| {
-        let world = world.clone();
-        thread::spawn(move || world.push(index))
-    });
-    let mine = world.pop();
-    pushers.into_iter().for_each(|pusher| pusher.join().unwrap());
-    world.assert_conserved(mine.into_iter().collect());
+    run(
+        &World::<S>::new(2),
+        [
+            |world| {
+                world.make(0);
+                vec![]
+            },
+            |world| {
+                world.make(1);
+                vec![]
+            },
+            |world| keep(world.pop()),
+        ],
+    );
 }
 
-/// A thread pushes on a stack that holds another element; the other thread takes all.
+fn make_two<S: Stack>(world: &World<S>) -> Vec<u32> {
+    world.make(0);
+    world.make(1);
+    vec![]
+}
+
+/// One thread pushes two elements; another takes all.
 fn push_take_all<S: Stack>() {
-    let world = World::<S>::new(2);
-    let pusher = {
-        let world = world.clone();
-        thread::spawn(move || {
-            world.push(0);
-            world.push(1);
-        })
-    };
-    let mine = world.take_all();
-    pusher.join().unwrap();
-    world.assert_conserved(mine);
+    run(&World::<S>::new(2), [make_two, |world| world.take_all()]);
 }
 
-/// The top element is taken by one thread, so that another reaches the element under it, which a third pushed.
+/// The element on top is popped by one thread, so that another one reaches the element below, which it has from a
+/// third: every exchange of the head must hand on what the pushes before it released.
 fn deeper_element<S: Stack>() {
-    let world = World::<S>::new(2);
-    let pusher = {
-        let world = world.clone();
-        thread::spawn(move || {
-            world.push(0);
-            world.push(1);
-        })
+    run(&World::<S>::new(2), [make_two, |world| keep(world.pop()), |world| keep(world.pop())]);
+}
+
+/// One thread pushes two elements; another pops twice.
+fn push_push_against_pop_pop<S: Stack>() {
+    let pop_two = |world: &World<S>| world.pop().into_iter().chain(world.pop()).collect();
+    run(&World::<S>::new(2), [make_two, pop_two]);
+}
+
+/// Both threads pop and push what they got.
+fn both_put_back<S: Stack>() {
+    let put_back = |world: &World<S>| {
+        world.pop().into_iter().for_each(|index| world.push(index));
+        vec![]
     };
-    let popper = {
-        let world = world.clone();
-        thread::spawn(move || world.pop())
-    };
-    let mine = world.pop();
-    pusher.join().unwrap();
-    let others = popper.join().unwrap();
-    world.assert_conserved(mine.into_iter().chain(others).collect());
+    run(&World::<S>::filled(2, 2), [put_back, put_back]);
+}
+
+/// Checks `body` with at most `preemptions` involuntary thread switches (`None`: in all orders there are).
+fn check(preemptions: Option<usize>, body: fn()) {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = preemptions;
+    model.check(body);
 }
 
 macro_rules! models {
-    ($($name:ident: $model:ident::<$stack:ty>;)*) => {
-        $(#[test] fn $name() { loom::model($model::<$stack>); })*
+    ($($name:ident: $model:ident::<$stack:ty>, $preemptions:expr;)*) => {
+        $(#[test] fn $name() { check($preemptions, $model::<$stack>); })*
     };
 }
 
+type OverLocked = TaggedStack<Record, Locked>;
+
+// The fallback's models have two threads: loom wakes all threads that yielded whenever one does, so that two waiting for the
+// spin lock starve its holder. The unbounded models with bounds would take minutes.
 models! {
-    loom_index_stack_aba: aba::<IndexStack>;
-    loom_index_stack_push_push_pop: push_push_pop::<IndexStack>;
-    loom_index_stack_push_take_all: push_take_all::<IndexStack>;
-    loom_index_stack_deeper_element: deeper_element::<IndexStack>;
-    loom_tagged_stack_aba: aba::<TaggedStack<Record, Locked>>;
-    loom_tagged_stack_push_push_pop: push_push_pop::<TaggedStack<Record, Locked>>;
-    loom_tagged_stack_push_take_all: push_take_all::<TaggedStack<Record, Locked>>;
-    loom_tagged_stack_deeper_element: deeper_element::<TaggedStack<Record, Locked>>;
+    loom_index_stack_aba: aba::<IndexStack>, None;
+    loom_index_stack_aba_over_take_all: aba_over_take_all::<IndexStack>, None;
+    loom_index_stack_both_put_back: both_put_back::<IndexStack>, None;
+    loom_index_stack_push_push_pop: push_push_pop::<IndexStack>, Some(3);
+    loom_index_stack_push_take_all: push_take_all::<IndexStack>, None;
+    loom_index_stack_deeper_element: deeper_element::<IndexStack>, Some(3);
+    loom_index_stack_push_push_against_pop_pop: push_push_against_pop_pop::<IndexStack>, None;
+    loom_tagged_stack_aba: aba::<OverLocked>, Some(3);
+    loom_tagged_stack_aba_over_take_all: aba_over_take_all::<OverLocked>, Some(3);
+    loom_tagged_stack_both_put_back: both_put_back::<OverLocked>, Some(3);
+    loom_tagged_stack_push_take_all: push_take_all::<OverLocked>, Some(3);
+    loom_tagged_stack_push_push_against_pop_pop: push_push_against_pop_pop::<OverLocked>, Some(3);
 }

@@ -32,7 +32,7 @@
 //! | [`thread`] | which thread am I; tell me when it ends |
 //! | [`process`] | which process is this and what has it used? |
 //! | [`clock`] | what time is it, cheaply? |
-//! | [`env`] | what does the environment say, before `main`? |
+//! | [`mod@env`] | what does the environment say, before `main`? |
 //! | [`report`] | text to a descriptor or a file |
 //! | [`numa`], [`cpu`], [`limits`] | what is the machine, and what may we have of it? |
 //! | [`fault`] | tests only: refuse the N-th system call |

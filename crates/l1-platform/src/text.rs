@@ -2,27 +2,32 @@
 
 use core::ffi::CStr;
 
+use crate::error::OsError;
 use crate::sys;
 
 /// The first bytes of a file, as many as fit; `None` if it cannot be read.
 pub(crate) fn read_file<'a>(path: &CStr, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
     let fd = sys::open(path, sys::READ).ok()?;
-    let mut length = 0;
-    // Files of /proc come in pieces. `Some(0)` is the end, `None` an error.
-    let outcome = loop {
-        let rest = buffer.get_mut(length..).unwrap_or(&mut []);
-        if rest.is_empty() {
-            break Some(());
-        }
-        match sys::read(fd, rest) {
-            Ok(0) => break Some(()),
-            Ok(more) => length += more,
-            Err(_) => break None,
-        }
-    };
+    let length = fill(buffer, |rest| sys::read(fd, rest));
     sys::close(fd);
-    outcome?;
-    buffer.get(..length)
+    buffer.get(..length.ok()?)
+}
+
+/// Reads until the buffer is full or the file ends: files of `/proc` come in pieces. The bytes read.
+fn fill(
+    buffer: &mut [u8],
+    mut read: impl FnMut(&mut [u8]) -> Result<usize, OsError>,
+) -> Result<usize, OsError> {
+    let mut length = 0;
+    while let Some(rest) = buffer.get_mut(length..)
+        && !rest.is_empty()
+    {
+        match read(rest)? {
+            0 => break,
+            more => length += more,
+        }
+    }
+    Ok(length)
 }
 
 /// The decimal number at the start of `text` and what follows it. `None` without a digit or above `u64::MAX`.
@@ -83,6 +88,7 @@ mod tests {
     fn lists_count_every_range() {
         assert_eq!(list(b"0\n"), Some((1, 0)));
         assert_eq!(list(b"0-3,8,10-11\n"), Some((7, 11)));
+        assert_eq!(list(b"4,1"), Some((2, 4)));
         assert_eq!(list(b""), None);
         assert_eq!(list(b"3-1"), None);
         assert_eq!(list(b"0-99999999999"), None);
@@ -94,5 +100,20 @@ mod tests {
         assert_eq!(field(text, b"A:"), Some(1));
         assert_eq!(field(text, b"B:"), Some(3));
         assert_eq!(field(text, b"C:"), None);
+    }
+
+    #[test]
+    fn files_are_read_piece_by_piece_until_full_or_at_the_end() {
+        let mut pieces = [&b"ab"[..], b"c", b""].into_iter();
+        let mut read = |rest: &mut [u8]| {
+            let piece = pieces.next().ok_or(OsError::INVALID)?;
+            rest[..piece.len()].copy_from_slice(piece);
+            Ok(piece.len())
+        };
+        let mut buffer = [0; 8];
+        assert_eq!(fill(&mut buffer, &mut read), Ok(3));
+        assert_eq!(&buffer[..3], b"abc");
+        assert_eq!(fill(&mut buffer, read), Err(OsError::INVALID));
+        assert_eq!(fill(&mut buffer[..2], |rest| Ok(rest.len())), Ok(2));
     }
 }

@@ -23,13 +23,19 @@ const MIN_ALIGN: usize = 16;
 #[inline(always)]
 #[must_use]
 pub fn allocate(size: usize) -> *mut u8 {
-    if size <= class::FINE_MAX {
-        let block = current().pop(class::of_fine(size));
-        if !block.is_null() {
-            return block.cast();
-        }
+    let block = allocate_fast(size);
+    if block.is_null() { allocate_middle(size) } else { block }
+}
+
+/// The fast half of [`allocate`]: null when the request is above 1 KiB or its bin is empty. For callers with a slow path of
+/// their own, which must end in [`allocate`].
+#[inline(always)]
+#[must_use]
+pub fn allocate_fast(size: usize) -> *mut u8 {
+    if size > class::FINE_MAX {
+        return ptr::null_mut();
     }
-    allocate_middle(size)
+    current().pop(class::of_fine(size)).cast()
 }
 
 /// Above 1 KiB the class comes from a table; and here arrives whoever found an empty bin.
@@ -69,7 +75,7 @@ fn allocate_slow(family: u32, class: usize, zeroed: bool) -> *mut u8 {
 #[cold]
 #[inline(never)]
 fn allocate_large(family: u32, size: usize, align: usize, zeroed: bool) -> *mut u8 {
-    if size > SIZE_MAX - align {
+    if size > SIZE_MAX - align || !region::ready() {
         return ptr::null_mut();
     }
     if align > DOMAIN_ALIGN_MAX || size > MEDIUM_MAX {
@@ -149,11 +155,11 @@ pub(crate) fn allocate_for(family: u32, size: usize, align: usize, zeroed: bool)
 /// `ptr` is null, or came from this heap and was not freed since, or is unknown to it; it is not used afterwards.
 #[inline(always)]
 pub unsafe fn deallocate(ptr: *mut u8) {
-    let Some(offset) = region::offset_of(ptr) else {
-        deallocate_far(ptr);
-        return;
-    };
-    free_in_region(ptr, offset);
+    let heap = current();
+    match heap.record_of(ptr) {
+        Some(slab) => free_in_slab(heap, slab, ptr),
+        None => deallocate_far(ptr),
+    }
 }
 
 /// Gives a block back whose size and alignment the caller knows.
@@ -163,32 +169,27 @@ pub unsafe fn deallocate(ptr: *mut u8) {
 /// As for [`deallocate`], and `size` and `align` are those of the request.
 #[inline(always)]
 pub unsafe fn deallocate_sized(ptr: *mut u8, size: usize, align: usize) {
-    if size <= SLAB_MAX && align <= MIN_ALIGN {
-        // Slabs lie in the region only: no range test.
-        free_in_region(ptr, region::offset_known(ptr));
-    } else {
-        // SAFETY: the caller's contract.
-        unsafe { deallocate(ptr) };
-    }
+    let _ = (size, align);
+    // SAFETY: the caller's contract.
+    unsafe { deallocate(ptr) };
 }
 
 #[inline(always)]
-fn free_in_region(ptr: *mut u8, offset: usize) {
-    let slab = region::slab_at(offset);
-    let heap = current();
+fn free_in_slab(heap: &'static ThreadHeap, slab: &'static Slab, ptr: *mut u8) {
     if !ptr::eq(slab.owner(), heap) {
-        deallocate_other(ptr, offset);
+        deallocate_other(ptr);
         return;
     }
     if slab.push_local(ptr.cast()) {
-        free::local_event(heap, slab);
+        free::local_event(slab);
     }
 }
 
 /// Not a block of this thread's slabs: another thread's, a run, a medium block, or nothing of ours.
 #[cold]
 #[inline(never)]
-fn deallocate_other(ptr: *mut u8, offset: usize) {
+fn deallocate_other(ptr: *mut u8) {
+    let Some(offset) = region::offset_of(ptr) else { return };
     let slab: &'static Slab = region::slab_at(offset);
     if slab.is_slab() {
         // SAFETY: an owner is null or a pooled heap, which is never unmapped.
@@ -215,7 +216,10 @@ fn deallocate_other(ptr: *mut u8, offset: usize) {
 #[cold]
 #[inline(never)]
 fn deallocate_far(ptr: *mut u8) {
-    if !ptr.is_null() && !os::free(ptr) {
+    if region::offset_of(ptr).is_some() {
+        // The thread has no heap of its own, so it saw no region.
+        deallocate_other(ptr);
+    } else if !ptr.is_null() && !os::free(ptr) {
         foreign(ptr);
     }
 }

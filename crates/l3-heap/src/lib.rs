@@ -21,10 +21,19 @@
 #[cfg(any(test, not(feature = "initial-exec-tls")))]
 extern crate std;
 
+// Under loom only the lock-free structures are compiled: its atomics have no constant constructor, so statics cannot be.
+#[cfg(all(test, loom))]
+mod models;
+#[cfg(all(test, loom))]
+mod medium {
+    mod buddy_tree;
+}
+
 #[cfg(not(loom))]
 mod api;
 #[cfg(not(loom))]
 pub mod layout;
+#[cfg(not(loom))]
 mod medium;
 #[cfg(not(loom))]
 mod os;
@@ -34,6 +43,7 @@ mod purge;
 mod region;
 #[cfg(not(loom))]
 mod resource;
+#[cfg(not(loom))]
 mod small;
 #[cfg(not(loom))]
 mod stats;
@@ -47,17 +57,18 @@ mod validate;
 mod value;
 
 #[cfg(not(loom))]
-pub use api::{
-    allocate, allocate_aligned, allocate_aligned_zeroed, allocate_zeroed, collect, deallocate, deallocate_sized,
-    good_size, owns, reallocate, reallocate_aligned, set_foreign_hook, usable_size,
-};
+pub use self::public::*;
+
+/// What users of the crate see.
 #[cfg(not(loom))]
-pub use resource::ProcessHeap;
-#[cfg(not(loom))]
-pub use stats::{ClassStatistics, DomainStatistics, Statistics, statistics};
-#[cfg(not(loom))]
-pub use tuning::{ConfigError, KNOBS, Knob, configure};
-#[cfg(not(loom))]
-pub use validate::validate;
-#[cfg(not(loom))]
-pub use value::Heap;
+mod public {
+    pub use crate::api::{
+        allocate, allocate_aligned, allocate_aligned_zeroed, allocate_fast, allocate_zeroed, collect, deallocate,
+        deallocate_sized, good_size, owns, reallocate, reallocate_aligned, set_foreign_hook, usable_size,
+    };
+    pub use crate::resource::ProcessHeap;
+    pub use crate::stats::{ClassStatistics, DomainStatistics, Statistics, statistics};
+    pub use crate::tuning::{ConfigError, KNOBS, Knob, configure};
+    pub use crate::validate::validate;
+    pub use crate::value::Heap;
+}

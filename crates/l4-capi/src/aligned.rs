@@ -7,8 +7,8 @@
 //!
 //! `aligned_alloc` accepts a size that is not a multiple of the alignment (C17 made that valid).
 
-use crate::malloc::or_out_of_memory;
 use crate::errno;
+use crate::malloc::or_out_of_memory;
 use stratalloc_heap as heap;
 use stratalloc_platform::page;
 

@@ -18,6 +18,7 @@ unsafe extern "C" {
 }
 
 /// Applies everything that the environment says about stratalloc.
+#[inline(never)]
 pub(crate) fn read_environment() {
     if let Some(path) = variable(b"SUMMARY") {
         summary::ask_for(path);
@@ -115,12 +116,7 @@ fn apply(key: &[u8], value: &[u8]) {
 #[cold]
 #[inline(never)]
 fn complain(key: &[u8], what: &str) {
-    text::complaint()
-        .str("the setting '")
-        .quoted(key)
-        .str("' ")
-        .str(what)
-        .str("; ignored\n");
+    text::complaint().str("the setting '").quoted(key).str("' ").str(what).str("; ignored\n");
 }
 
 /// The value of the variable with the prefix and `name`; the first one counts, as for `getenv`.

@@ -41,33 +41,52 @@ extern "C" fn malloc_trim(_pad: usize) -> i32 {
 /// The figures of the heap.
 #[unsafe(no_mangle)]
 extern "C" fn mallinfo2() -> Info<usize> {
-    info(|value| usize::try_from(value).unwrap_or(usize::MAX))
+    info().map(|value| usize::try_from(value).unwrap_or(usize::MAX))
 }
 
 /// The figures of the heap; what does not fit an `int` is `INT_MAX` (glibc wraps around).
 #[unsafe(no_mangle)]
 extern "C" fn mallinfo() -> Info<i32> {
-    info(|value| i32::try_from(value).unwrap_or(i32::MAX))
+    info().map(|value| i32::try_from(value).unwrap_or(i32::MAX))
 }
 
-/// Both forms of `mallinfo`.
-fn info<T>(number: impl Fn(u64) -> T) -> Info<T> {
+impl<T> Info<T> {
+    /// Converts every field.
+    fn map<U>(self, number: impl Fn(T) -> U) -> Info<U> {
+        Info {
+            arena: number(self.arena),
+            ordblks: number(self.ordblks),
+            smblks: number(self.smblks),
+            hblks: number(self.hblks),
+            hblkhd: number(self.hblkhd),
+            usmblks: number(self.usmblks),
+            fsmblks: number(self.fsmblks),
+            uordblks: number(self.uordblks),
+            fordblks: number(self.fordblks),
+            keepcost: number(self.keepcost),
+        }
+    }
+}
+
+/// What both forms of `mallinfo` tell.
+#[inline(never)]
+fn info() -> Info<u64> {
     let now = report::figures();
     let live = now.small.live_bytes + now.medium.live_bytes;
     let mapped = now.large.live_bytes + now.huge.live_bytes;
-    let blocks = |domain: &heap::DomainStatistics| domain.allocations.saturating_sub(domain.releases);
     let arena = now.committed_bytes.saturating_sub(mapped).max(live);
+    let blocks = |domain: &heap::DomainStatistics| domain.allocations.saturating_sub(domain.releases);
     Info {
-        arena: number(arena),
-        ordblks: number(now.slabs),
-        smblks: number(0),
-        hblks: number(blocks(&now.large) + blocks(&now.huge)),
-        hblkhd: number(mapped),
-        usmblks: number(0),
-        fsmblks: number(0),
-        uordblks: number(live),
-        fordblks: number(arena - live),
-        keepcost: number(now.dirty_bytes),
+        arena,
+        ordblks: now.slabs,
+        smblks: 0,
+        hblks: blocks(&now.large) + blocks(&now.huge),
+        hblkhd: mapped,
+        usmblks: 0,
+        fsmblks: 0,
+        uordblks: live,
+        fordblks: arena - live,
+        keepcost: now.dirty_bytes,
     }
 }
 
@@ -92,7 +111,7 @@ unsafe extern "C" fn malloc_info(options: i32, stream: *mut os::File) -> i32 {
         return errno::EINVAL;
     }
     let now = report::figures();
-    let figures = mallinfo2();
+    let figures = info();
     let mut out = Text::Stream(stream);
     out.str("<malloc version=\"1\">\n<heap nr=\"0\">\n<sizes>\n");
     for class in now.classes.iter().filter(|class| class.allocations != 0) {
@@ -109,18 +128,17 @@ unsafe extern "C" fn malloc_info(options: i32, stream: *mut os::File) -> i32 {
 }
 
 /// The elements that stand in the heap and again in the whole.
-fn totals(out: &mut Text, now: &heap::Statistics, figures: &Info<usize>) {
-    let number = |value: usize| value as u64;
-    let rest = [("count", number(figures.ordblks)), ("size", number(figures.fordblks))];
-    element(out, "total", "rest", &rest);
-    let mapped = [("count", number(figures.hblks)), ("size", number(figures.hblkhd))];
-    element(out, "total", "mmap", &mapped);
+#[inline(never)]
+fn totals(out: &mut Text, now: &heap::Statistics, figures: &Info<u64>) {
+    element(out, "total", "rest", &[("count", figures.ordblks), ("size", figures.fordblks)]);
+    element(out, "total", "mmap", &[("count", figures.hblks), ("size", figures.hblkhd)]);
     element(out, "system", "current", &[("size", now.committed_bytes)]);
     element(out, "aspace", "total", &[("size", now.committed_bytes)]);
     element(out, "aspace", "mprotect", &[("size", now.committed_bytes)]);
 }
 
 /// `<name type="kind" key="value" …/>`
+#[inline(never)]
 fn element(out: &mut Text, name: &str, kind: &str, attributes: &[(&str, u64)]) {
     out.str("<").str(name).str(" type=\"").str(kind).str("\"");
     for &(key, value) in attributes {

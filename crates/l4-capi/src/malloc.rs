@@ -19,6 +19,14 @@ pub(crate) fn or_out_of_memory(block: *mut u8) -> *mut u8 {
 /// A block of at least `size` bytes, aligned to 16; `malloc(0)` is a block of its own.
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn malloc(size: usize) -> *mut u8 {
+    let block = heap::allocate_fast(size);
+    if block.is_null() { malloc_slow(size) } else { block }
+}
+
+/// An empty bin or a large request. A tail call: the fast half keeps no frame for `errno`'s sake.
+#[cold]
+#[inline(never)]
+fn malloc_slow(size: usize) -> *mut u8 {
     or_out_of_memory(heap::allocate(size))
 }
 

@@ -169,7 +169,8 @@ pub(crate) extern "C" fn thrower() -> usize {
 
 /// `operator new` failed in a program without a C++ runtime: there is nothing to throw with.
 extern "C" fn no_exceptions() -> ! {
-    text::complaint().str("operator new: out of memory, and no C++ runtime to throw std::bad_alloc; aborting\n");
+    text::complaint()
+        .str("operator new: out of memory, and no C++ runtime to throw std::bad_alloc; aborting\n");
     os::abort()
 }
 
@@ -194,7 +195,8 @@ pub(crate) unsafe fn nothrow_failed(size: usize, array: bool) -> *mut u8 {
 #[inline(never)]
 pub(crate) unsafe fn nothrow_aligned_failed(size: usize, align: usize, array: bool) -> *mut u8 {
     static NEXT: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
-    let name = if array { c"_ZnamSt11align_val_tRKSt9nothrow_t" } else { c"_ZnwmSt11align_val_tRKSt9nothrow_t" };
+    let name =
+        if array { c"_ZnamSt11align_val_tRKSt9nothrow_t" } else { c"_ZnwmSt11align_val_tRKSt9nothrow_t" };
     let runtime = runtime_operator(&NEXT[usize::from(array)], name);
     if runtime == 0 {
         return errno::out_of_memory();

@@ -16,6 +16,14 @@ const DEFAULT_NEW_ALIGNMENT: usize = 16;
 /// The throwing form without alignment.
 #[inline(always)]
 fn new(size: usize) -> *mut u8 {
+    let block = heap::allocate_fast(size);
+    if block.is_null() { new_slow(size) } else { block }
+}
+
+/// An empty bin or a large request: a tail call, so that the fast half keeps no frame.
+#[cold]
+#[inline(never)]
+fn new_slow(size: usize) -> *mut u8 {
     let block = heap::allocate(size);
     if block.is_null() {
         // SAFETY: the alignment is a power of two.
@@ -43,6 +51,14 @@ fn new_aligned(size: usize, align: usize) -> *mut u8 {
 /// The `nothrow` form without alignment.
 #[inline(always)]
 fn new_nothrow(size: usize, array: bool) -> *mut u8 {
+    let block = heap::allocate_fast(size);
+    if block.is_null() { new_nothrow_slow(size, array) } else { block }
+}
+
+/// As [`new_slow`].
+#[cold]
+#[inline(never)]
+fn new_nothrow_slow(size: usize, array: bool) -> *mut u8 {
     let block = heap::allocate(size);
     if block.is_null() {
         // SAFETY: any size is allowed.

@@ -4,6 +4,7 @@ use crate::text::Text;
 use stratalloc_heap::{self as heap, Statistics};
 
 /// The figures of the heap, now.
+#[inline(never)]
 pub(crate) fn figures() -> Statistics {
     let mut now = Statistics::default();
     heap::statistics(&mut now);
@@ -11,11 +12,13 @@ pub(crate) fn figures() -> Statistics {
 }
 
 /// One line: `prefix` + `key`, a blank, the value.
+#[inline(never)]
 pub(crate) fn line(out: &mut Text, prefix: &str, key: &str, value: u64) {
     out.str(prefix).str(key).str(" ").number(value).str("\n");
 }
 
 /// All figures of the heap. Classes that were never used are left out.
+#[inline(never)]
 pub(crate) fn statistics(out: &mut Text) {
     let now = figures();
     for (name, domain) in

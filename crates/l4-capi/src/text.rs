@@ -1,5 +1,8 @@
 //! Text and numbers to a descriptor or a stream, without allocation and without `core::fmt` (whose code is larger than
 //! all of this crate's).
+//!
+//! None of it is inlined, anywhere: the pages of the library that a small program touches are a good part of its memory,
+//! so cold code has to be short.
 
 use crate::{errno, os};
 use core::num::NonZeroU64;
@@ -7,7 +10,10 @@ use stratalloc_platform::report::{self, Report};
 
 /// A place that takes text. Nothing is reported when it fails: there is nobody to tell.
 #[derive(Debug)]
-#[allow(clippy::large_enum_variant, reason = "lives on the stack for a moment; there is nothing to box it with")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "lives on the stack for a moment; there is nothing to box it with"
+)]
 pub(crate) enum Text {
     /// A file descriptor.
     Descriptor(Report),
@@ -17,6 +23,7 @@ pub(crate) enum Text {
 
 impl Text {
     /// Appends bytes as they are; `errno` stays.
+    #[inline(never)]
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
         match self {
             Self::Descriptor(report) => report.bytes(bytes),
@@ -29,6 +36,7 @@ impl Text {
     }
 
     /// Appends text.
+    #[inline(never)]
     pub(crate) fn str(&mut self, text: &str) -> &mut Self {
         self.bytes(text.as_bytes())
     }
@@ -43,6 +51,7 @@ impl Text {
     }
 
     /// Appends a number in decimal.
+    #[inline(never)]
     pub(crate) fn number(&mut self, value: u64) -> &mut Self {
         self.in_base(value, const { NonZeroU64::new(10).unwrap() })
     }
@@ -53,6 +62,7 @@ impl Text {
     }
 
     /// Appends `value` in base 10 or 16, filling the digits from behind.
+    #[inline(never)]
     fn in_base(&mut self, mut value: u64, base: NonZeroU64) -> &mut Self {
         // 2^64 has 20 decimal digits.
         let mut digits = [b'0'; 20];
@@ -71,6 +81,7 @@ impl Text {
 }
 
 /// Starts a line on standard error with the library's name.
+#[inline(never)]
 pub(crate) fn complaint() -> Text {
     let mut text = Text::Descriptor(report::stderr());
     text.str("stratalloc: ");

@@ -23,6 +23,6 @@ int use() {
     std::regex r("([a-z]+)([0-9]*)(x|y|z)");
     std::vector<std::string> words{"abc1x", "def2y"};
     std::sort(words.begin(), words.end(), [&](const auto &a, const auto &b) { return std::regex_match(a, r) < std::regex_match(b, r); });
-    auto functions = table(std::make_index_sequence<200>{});
-    return Chain<150>{}.sum() + int(total(m["a"][0])) + functions[3](7) + int(u.size());
+    auto functions = table(std::make_index_sequence<40>{});
+    return Chain<80>{}.sum() + int(total(m["a"][0])) + functions[3](7) + int(u.size());
 }

@@ -111,9 +111,17 @@ pub(crate) fn read(fd: Fd, buffer: &mut [u8]) -> Result<usize, OsError> {
 }
 
 /// Writes all of `bytes`, whatever pieces the kernel takes. Interrupted calls are repeated.
-pub(crate) fn write_all(fd: Fd, mut bytes: &[u8]) -> Result<(), OsError> {
+pub(crate) fn write_all(fd: Fd, bytes: &[u8]) -> Result<(), OsError> {
+    in_pieces(bytes, |rest| write(fd, rest))
+}
+
+/// Passes `bytes` to `write` until it has taken all of them.
+fn in_pieces(
+    mut bytes: &[u8],
+    mut write: impl FnMut(&[u8]) -> Result<usize, OsError>,
+) -> Result<(), OsError> {
     while !bytes.is_empty() {
-        match write(fd, bytes) {
+        match write(bytes) {
             // A zero answer to a non-empty write would repeat for ever.
             Ok(0) => return Err(OsError::INVALID),
             Ok(taken) => bytes = bytes.get(taken..).unwrap_or(&[]),
@@ -159,3 +167,42 @@ pub(crate) fn yield_now() {
 
 #[cfg(miri)]
 pub(crate) use arch::{process_id, thread_id, yield_now};
+
+#[cfg(test)]
+mod tests {
+    extern crate alloc;
+
+    use super::*;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn writing_goes_on_after_short_and_interrupted_calls() {
+        let mut written = Vec::new();
+        let mut calls = 0;
+        let outcome = in_pieces(b"abcdefg", |rest| {
+            calls += 1;
+            if calls % 2 == 0 {
+                return Err(OsError::from_kernel(4));
+            }
+            let taken = rest.len().min(3);
+            written.extend_from_slice(&rest[..taken]);
+            Ok(taken)
+        });
+        assert_eq!((outcome, written.as_slice(), calls), (Ok(()), &b"abcdefg"[..], 5));
+    }
+
+    #[test]
+    fn writing_ends_at_a_refusal_and_where_nothing_is_taken() {
+        assert_eq!(in_pieces(b"x", |_| Ok(0)), Err(OsError::INVALID));
+        assert_eq!(in_pieces(b"x", |_| Err(OsError::OUT_OF_MEMORY)), Err(OsError::OUT_OF_MEMORY));
+        assert_eq!(in_pieces(b"", |_| Ok(0)), Ok(()));
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "no kernel")]
+    fn errors_are_the_top_of_the_number_range() {
+        const EBADF: i32 = 9;
+        let mut byte = [0];
+        assert_eq!(read(-1, &mut byte).map_err(OsError::code), Err(EBADF));
+    }
+}

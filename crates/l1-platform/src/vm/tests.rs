@@ -1,5 +1,5 @@
 //! The contract of [`vm`](super), the same on every port. What a port cannot do it has to refuse, and the rest must
-//! still hold. Not covered: limits of the whole machine, overcommit mode 2 (see the emulated machine's suite).
+//! still hold. That nothing is left over is tested in `tests/exact.rs`. Not covered: limits of the whole machine, overcommit mode 2 (see the emulated machine's suite).
 
 use super::*;
 use crate::{page, thp};
@@ -62,31 +62,6 @@ fn reserved_pages_are_aligned_and_read_as_zero() {
             assert_eq!((range.read(0), range.read(range.size - 1)), (1, 2));
         }
     }
-}
-
-#[test]
-fn trimming_leaves_nothing_beside_an_aligned_range() {
-    // Two neighbours of the range must be free for others: what lies there was never ours, or was given back.
-    let page = page::size();
-    let align = 64 << 20;
-    let mut ranges = [const { None }; 8];
-    for range in &mut ranges {
-        *range = Some(Range { ptr: reserve(page, align, ALLOWED).unwrap(), size: page });
-    }
-    #[cfg(not(miri))]
-    for range in ranges.iter().flatten() {
-        for neighbour in [range.ptr.addr().get() - page, range.ptr.addr().get() + page] {
-            let Some(ptr) = NonNull::new(core::ptr::with_exposed_provenance_mut(neighbour)) else { continue };
-            // SAFETY: mincore only asks.
-            let answer = unsafe { resident(ptr, page) };
-            // Nothing of ours is there; another test's mapping may be, but not at all eight.
-            if answer == Err(OsError::OUT_OF_MEMORY) {
-                return;
-            }
-        }
-    }
-    #[cfg(not(miri))]
-    panic!("every neighbour is mapped");
 }
 
 #[test]

@@ -23,12 +23,12 @@ pub(super) fn reallocate<R: MemoryResource + ?Sized>(session: &mut Session<'_, R
         for (index, &from) in sizes.iter().enumerate() {
             let to = sizes[(index * 5 + align.log2() as usize) % sizes.len()];
             let mut blocks = Vec::new();
-            blocks.extend(session.allocate(from, align, false)?.served());
-            let Some(live) = session.allocate(from, align, false)?.served() else {
+            blocks.extend(session.allocate(from, align, false)?);
+            let Some(live) = session.allocate(from, align, false)? else {
                 session.release_all(&mut blocks)?;
                 continue;
             };
-            blocks.extend(session.allocate(from, align, false)?.served());
+            blocks.extend(session.allocate(from, align, false)?);
             let (live, _) = session.reallocate(live, to)?;
             let (live, _) = session.reallocate(live, from)?;
             let (live, _) = session.reallocate(live, from / 2 + 1)?;
@@ -47,17 +47,17 @@ pub(super) fn zeroed<R: MemoryResource + ?Sized>(session: &mut Session<'_, R>) -
         for size in ladder(session.config.max_size) {
             let mut dirty = Vec::new();
             for _ in 0..3 {
-                dirty.extend(session.allocate(size, align, false)?.served());
+                dirty.extend(session.allocate(size, align, false)?);
             }
             session.release_all(&mut dirty)?;
             let mut clean = Vec::new();
             for _ in 0..4 {
-                clean.extend(session.allocate(size, align, true)?.served());
+                clean.extend(session.allocate(size, align, true)?);
             }
             // Again at once: what was zeroed, written and released is dirty too.
             if let Some(live) = clean.pop() {
                 session.release(&live)?;
-                clean.extend(session.allocate(size, align, true)?.served());
+                clean.extend(session.allocate(size, align, true)?);
             }
             session.release_all(&mut clean)?;
         }

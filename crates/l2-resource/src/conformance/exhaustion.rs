@@ -3,10 +3,11 @@
 use alloc::format;
 use alloc::vec::Vec;
 
+use super::live::{Length, Live};
 use super::random::Random;
-use super::session::{Length, Live, Outcome, Session};
+use super::session::Session;
 use super::{Failure, Property};
-use crate::{Alignment, AllocError, MemoryResource, Reuse};
+use crate::{Alignment, MemoryResource, Reuse};
 
 /// Requests that fail in a row before the blocks are released: each is a chance to lose something.
 const FAILING: usize = 16;
@@ -65,20 +66,13 @@ fn round<R: MemoryResource + ?Sized>(
     let mut sizes = Random::new(session.config.seed, STREAM);
     let mut blocks = Vec::new();
     let mut held = 0_usize;
-    session.filling = true;
     loop {
         let size = sizes.size(max_size).max(1);
         let align = Alignment::new(1 << sizes.below(session.config.max_align.log2().min(6) as usize + 1));
-        match session.allocate(size, align.unwrap_or(Alignment::ONE), false)? {
-            Outcome::Served(live) => {
-                held = held.saturating_add(live.block.len());
-                blocks.push(live);
-            }
-            Outcome::Refused(error) => {
-                told(session, error)?;
-                break;
-            }
-        }
+        let Some(live) = session.allocate(size, align.unwrap_or(Alignment::ONE), false)? else { break };
+        held = held.saturating_add(live.block.len());
+        blocks.push(live);
+
         let capacity = session.resource.info().capacity.unwrap_or(usize::MAX);
         session.check(Property::Capacity, held <= capacity, || {
             format!("{held} bytes are live, the stated capacity is {capacity}")
@@ -92,16 +86,8 @@ fn round<R: MemoryResource + ?Sized>(
     }
     let served = blocks.len();
     press(session, &mut blocks)?;
-    session.filling = false;
     empty(session, blocks, release)?;
     Ok(served)
-}
-
-/// The error must say that it is the capacity.
-fn told<R: MemoryResource + ?Sized>(session: &mut Session<'_, R>, error: AllocError) -> Result<(), Failure> {
-    session.check(Property::Capacity, error.is_transient(), || {
-        format!("a full resource answered \u{201c}{error}\u{201d}")
-    })
 }
 
 /// Requests and growth while nothing, or next to nothing, is left.
@@ -110,10 +96,7 @@ fn press<R: MemoryResource + ?Sized>(
     blocks: &mut Vec<Live>,
 ) -> Result<(), Failure> {
     for _ in 0..FAILING {
-        match session.allocate(session.config.max_size, Alignment::ONE, false)? {
-            Outcome::Served(live) => blocks.push(live),
-            Outcome::Refused(error) => told(session, error)?,
-        }
+        blocks.extend(session.allocate(session.config.max_size, Alignment::ONE, false)?);
         if let Some(live) = blocks.pop() {
             let (live, _) = session.reallocate(live, session.config.max_size)?;
             blocks.push(live);

@@ -62,7 +62,7 @@ pub(super) fn equality<R: MemoryResource + ?Sized>(session: &mut Session<'_, R>)
     })?;
     let mut blocks = Vec::new();
     for size in [1, session.config.max_size.min(4096)] {
-        blocks.extend(session.allocate(size, Alignment::ONE, false)?.served());
+        blocks.extend(session.allocate(size, Alignment::ONE, false)?);
     }
     let with_blocks = direct.identity();
     session.check(Property::EqualStable, before == with_blocks, || {
@@ -108,7 +108,7 @@ where
         let size = from.random.size(from.config.max_size.min(1024));
         let align = super::sequence::alignment(from);
         let blocks = if index % 2 == 0 { &mut own } else { &mut others };
-        blocks.extend(from.allocate(size, align, false)?.served());
+        blocks.extend(from.allocate(size, align, false)?);
     }
     while let Some(live) = others.pop() {
         to.release(&live)?;
@@ -128,7 +128,7 @@ pub(super) fn ownership<R: MemoryResource + crate::Owns + ?Sized>(
     for align in session.config.alignments() {
         for _ in 0..4 {
             let size = session.random.size(session.config.max_size).max(1);
-            blocks.extend(session.allocate(size, align, false)?.served());
+            blocks.extend(session.allocate(size, align, false)?);
         }
         for live in &blocks {
             let owned = session.resource.owns(live.block.as_ptr());

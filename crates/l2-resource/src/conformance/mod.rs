@@ -13,9 +13,10 @@
 //! A run is a row of stages, each over the same resource and the same shadow map of what is live:
 //!
 //! ```text
-//!  info, equality ─► grid ─► zero ─► huge ─► reallocation ─► zeroed ─► random ─► exhaustion ─► parallel ─► remote
-//!                    every size      must be refused                    (capacity only)      (`Sync` only)
-//!                    × alignment
+//!  info, equality ─► grid ─► reallocation ─► zeroed ─► zero sizes ─► huge ─┐      every size × alignment, then
+//!  ┌──────────────────────────────────────────────────────────────────────┘      one thing after another
+//!  └► random ─► exhaustion ─► parallel ─► remote
+//!               (capacity)    (`Sync` only)
 //! ```
 //!
 //! The first property that does not hold ends it with a [`Failure`]: the property, the sentence of the contract, the
@@ -28,13 +29,14 @@
 //! What it cannot see: reads of released memory, calls back into the global allocator, and whatever needs an unlucky schedule.
 //! Sanitizers, Miri and model checking are for those.
 //!
-//! Modules: `property` (what), `config` and `report` (in and out), `session` (every call and its checks), `shadow`, `mark`,
+//! Modules: `property` (what), `config` and `report` (in and out), `session` (every call and its checks), `live`, `shadow`, `mark`,
 //! `random` (witnesses and choices), one module per stage, and [`malloc`](self::MallocFamily) for C.
 
 mod config;
 mod contents;
 mod exhaustion;
 mod identity;
+mod live;
 mod malloc;
 mod mark;
 mod property;
@@ -205,11 +207,11 @@ fn alone<R: MemoryResource + ?Sized>(
     identity::info(session)?;
     identity::equality(session)?;
     requests::grid(session)?;
+    contents::reallocate(session)?;
+    contents::zeroed(session)?;
     requests::zero(session)?;
     requests::huge(session)?;
     requests::huge_reallocate(session)?;
-    contents::reallocate(session)?;
-    contents::zeroed(session)?;
     sequence::random(session)?;
     let info = session.resource.info();
     let reason = match info.capacity {

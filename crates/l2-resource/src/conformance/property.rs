@@ -120,7 +120,8 @@ properties! {
          `EINVAL`, and touches neither the out-parameter nor `errno`.";
     /// `posix_memalign` without memory.
     CPosixNoMemory = "c-posix-no-memory", "C",
-        "`posix_memalign` that finds no memory returns `ENOMEM`, and touches neither the out-parameter nor `errno`.";
+        "`posix_memalign` that finds no memory returns `ENOMEM`, does not touch the out-parameter, and leaves `errno` \
+         alone (POSIX) or at `ENOMEM` (glibc).";
     /// `memalign` with any alignment.
     CMemalign = "c-memalign", "C", "`memalign` rounds an alignment that is no power of two up to the next.";
     /// `aligned_alloc` with any size.

@@ -5,7 +5,8 @@ use alloc::format;
 use alloc::vec::Vec;
 use core::alloc::Layout;
 
-use super::session::{Live, Session};
+use super::live::Live;
+use super::session::Session;
 use super::{Failure, Property};
 use crate::{Alignment, MemoryBlock, MemoryResource};
 
@@ -29,7 +30,7 @@ pub(super) fn grid<R: MemoryResource + ?Sized>(session: &mut Session<'_, R>) -> 
     for align in session.config.alignments() {
         for size in sizes(session.config.max_size) {
             for zeroed in [false, true] {
-                window.extend(session.allocate(size, align, zeroed)?.served());
+                window.extend(session.allocate(size, align, zeroed)?);
                 if window.len() > session.config.live
                     && let Some(oldest) = window.pop_front()
                 {
@@ -37,9 +38,9 @@ pub(super) fn grid<R: MemoryResource + ?Sized>(session: &mut Session<'_, R>) -> 
                 }
             }
         }
-    }
-    while let Some(youngest) = window.pop_back() {
-        session.release(&youngest)?;
+        while let Some(youngest) = window.pop_back() {
+            session.release(&youngest)?;
+        }
     }
     Ok(())
 }
@@ -50,7 +51,7 @@ pub(super) fn zero<R: MemoryResource + ?Sized>(session: &mut Session<'_, R>) -> 
     for align in session.config.alignments() {
         let mut blocks = Vec::new();
         for zeroed in [false, true, false] {
-            blocks.extend(session.allocate(0, align, zeroed)?.served());
+            blocks.extend(session.allocate(0, align, zeroed)?);
         }
         if let Some(empty) = blocks.pop() {
             let (grown, _) = session.reallocate(empty, session.config.max_size.min(64))?;
@@ -110,7 +111,7 @@ pub(super) fn huge_reallocate<R: MemoryResource + ?Sized>(
         let size = session.config.max_size.min(200);
         let most = isize::MAX.unsigned_abs();
         for new_size in [most & !align.mask(), most, most + 1, usize::MAX - 15, usize::MAX - 1, usize::MAX] {
-            let Some(live) = session.allocate(size, align, false)?.served() else { continue };
+            let Some(live) = session.allocate(size, align, false)? else { continue };
             let address = live.block.address();
             let live = refuse(session, live, new_size)?;
             session.suspect = Some(Property::FailureIntact);
@@ -119,7 +120,7 @@ pub(super) fn huge_reallocate<R: MemoryResource + ?Sized>(
             })?;
             let mut others = Vec::new();
             for _ in 0..3 {
-                others.extend(session.allocate(size, align, false)?.served());
+                others.extend(session.allocate(size, align, false)?);
             }
             session.inspect(&live)?;
             session.release_all(&mut others)?;

@@ -2,7 +2,8 @@
 
 use alloc::vec::Vec;
 
-use super::session::{Length, Live, Session};
+use super::live::{Length, Live};
+use super::session::Session;
 use super::{Failure, Property};
 use crate::{Alignment, MemoryResource};
 
@@ -25,7 +26,7 @@ pub(super) fn step<R: MemoryResource + ?Sized>(
         let size = session.random.size(session.config.max_size);
         let align = alignment(session);
         let zeroed = session.random.below(4) == 0;
-        blocks.extend(session.allocate(size, align, zeroed)?.served());
+        blocks.extend(session.allocate(size, align, zeroed)?);
         return Ok(());
     }
     let index = session.random.below(blocks.len());

@@ -6,50 +6,13 @@ use core::alloc::Layout;
 use core::panic::AssertUnwindSafe;
 use std::panic;
 
+use super::live::{Length, Live};
 use super::property::PropertySet;
 use super::random::Random;
 use super::report::{Details, Place};
 use super::shadow::Shadow;
 use super::{Config, Failure, Property, mark};
 use crate::{Alignment, AllocError, MemoryBlock, MemoryResource, Reuse, Violation};
-
-/// A live block and what the kit knows of it.
-// Invariant LIVE: `block` was returned by the resource under test for `size` bytes at `align`, is in the shadow, and is
-// marked with `mark` over its whole length. A value of this type is handed to `release` or `reallocate` at most once.
-#[derive(Debug)]
-pub(super) struct Live {
-    pub(super) block: MemoryBlock,
-    pub(super) size: usize,
-    pub(super) align: Alignment,
-    mark: u64,
-}
-
-/// How a block is handed back; all must be the same to the resource.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Length {
-    /// The length that was returned.
-    Real,
-    /// The size that was requested.
-    Requested,
-    /// Sometimes this, sometimes that, sometimes between.
-    Any,
-}
-
-/// What a refused request means.
-pub(super) enum Outcome {
-    Served(Live),
-    /// Refused for a reason that the resource is entitled to.
-    Refused(AllocError),
-}
-
-impl Outcome {
-    pub(super) fn served(self) -> Option<Live> {
-        match self {
-            Self::Served(live) => Some(live),
-            Self::Refused(_) => None,
-        }
-    }
-}
 
 /// A callback that checks the resource's own equations after each operation.
 pub(super) type Validator<'a> = &'a dyn Fn() -> Result<(), Violation>;
@@ -66,12 +29,12 @@ pub(super) struct Session<'a, R: ?Sized> {
     pub(super) refusals: u64,
     /// How blocks are handed back.
     pub(super) length: Length,
-    /// While a bounded resource is being filled, so that any refusal is the end of it and not a fault yet.
-    pub(super) filling: bool,
     pub(super) validator: Option<Validator<'a>>,
     shadow: &'a Shadow,
     live: usize,
     served: u64,
+    /// The largest size that was served.
+    largest: usize,
 }
 
 /// The shared part of a session. It may cross threads if the resource may; a session, with its validator, may not.
@@ -108,7 +71,7 @@ impl<'a, R: MemoryResource + ?Sized> Session<'a, R> {
             requests: 0,
             refusals: 0,
             length: Length::Real,
-            filling: false,
+            largest: 0,
             validator: None,
             shadow,
             live: 0,
@@ -156,13 +119,13 @@ impl<'a, R: MemoryResource + ?Sized> Session<'a, R> {
         if holds { Ok(()) } else { Err(self.failure(property, detail())) }
     }
 
-    /// Asks for a block, checks it and marks it.
+    /// Asks for a block, checks it and marks it; `None` if it was refused for a reason that the resource is entitled to.
     pub(super) fn allocate(
         &mut self,
         size: usize,
         align: Alignment,
         zeroed: bool,
-    ) -> Result<Outcome, Failure> {
+    ) -> Result<Option<Live>, Failure> {
         self.place.operation += 1;
         self.requests += 1;
         let layout = Layout::from_size_align(size, align.bytes())
@@ -190,8 +153,10 @@ impl<'a, R: MemoryResource + ?Sized> Session<'a, R> {
         let live = self.marked(block, size, align);
         self.live += 1;
         self.served += 1;
+        self.largest = self.largest.max(size);
+        self.checked.insert(Property::Served);
         self.validate()?;
-        Ok(Outcome::Served(live))
+        Ok(Some(live))
     }
 
     fn adopt(&mut self, block: MemoryBlock) -> Result<(), Failure> {
@@ -206,21 +171,27 @@ impl<'a, R: MemoryResource + ?Sized> Session<'a, R> {
         Live { block, size, align, mark }
     }
 
-    /// Whether the resource was entitled to refuse.
-    fn refused(&mut self, size: usize, align: Alignment, error: AllocError) -> Result<Outcome, Failure> {
+    /// Whether the resource was entitled to refuse, and which promise it broke if not.
+    fn refused(&mut self, size: usize, align: Alignment, error: AllocError) -> Result<Option<Live>, Failure> {
         self.refusals += 1;
         let info = self.resource.info();
-        let bounded = info.capacity.is_some();
-        // With other threads at work, or without reuse of single blocks, the kit cannot know how much room is left.
-        let may_be_full =
-            bounded && (self.live > 0 || self.place.thread.is_some() || info.reuse == Reuse::AllTogether);
-        let first = self.served == 0 && self.place.thread.is_none();
-        let says_so = self.filling || error.is_transient();
-        self.check(Property::Served, may_be_full && says_so && !first, || {
-            format!("{size} bytes at alignment {} were refused: {error}", align.bytes())
-        })?;
+        // With other threads at work, or without reuse of single blocks, the kit cannot know whether it is empty.
+        let alone = self.place.thread.is_none();
+        let empty = self.live == 0 && alone && info.reuse != Reuse::AllTogether;
+        let first = self.served == 0 && alone;
+        let broken = match info.capacity {
+            Some(_) if empty && error.is_transient() && size <= self.largest => Some(Property::Recovery),
+            Some(_) if !empty && !first => (!error.is_transient()).then_some(Property::Capacity),
+            _ => Some(Property::Served),
+        };
+        if let Some(property) = broken {
+            let detail = format!("{size} bytes at alignment {} were refused: {error}", align.bytes());
+            let state = if empty { "nothing" } else { "something" };
+            return Err(self.failure(property, format!("{detail}; {state} was live")));
+        }
+        self.checked.insert(Property::Capacity);
         self.validate()?;
-        Ok(Outcome::Refused(error))
+        Ok(None)
     }
 
     /// Checks a live block's contents.
@@ -237,26 +208,11 @@ impl<'a, R: MemoryResource + ?Sized> Session<'a, R> {
         })
     }
 
-    /// The block as it is handed back.
-    fn handed(&mut self, live: &Live) -> MemoryBlock {
-        let spare = live.block.len() - live.size;
-        let len = match self.length {
-            Length::Real => live.block.len(),
-            Length::Requested => live.size,
-            Length::Any => match self.random.below(3) {
-                0 => live.size,
-                1 => live.block.len(),
-                _ => live.size + self.random.below(spare + 1),
-            },
-        };
-        MemoryBlock::new(live.block.as_non_null(), len)
-    }
-
     /// Checks a block and releases it.
     pub(super) fn release(&mut self, live: &Live) -> Result<(), Failure> {
         self.place.operation += 1;
         self.inspect(live)?;
-        let handed = self.handed(live);
+        let handed = live.handed(self.length, &mut self.random);
         self.shadow.remove(live.block);
         // SAFETY:
         // * live in this resource, with a fitting length and its alignment: LIVE, `handed`;
@@ -288,7 +244,7 @@ impl<'a, R: MemoryResource + ?Sized> Session<'a, R> {
         self.place.operation += 1;
         self.requests += 1;
         self.inspect(&live)?;
-        let handed = self.handed(&live);
+        let handed = live.handed(self.length, &mut self.random);
         // Out of the shadow meanwhile: if the block moves, its old place may be another thread's at once.
         self.shadow.remove(live.block);
         // SAFETY:
@@ -340,8 +296,9 @@ impl<'a, R: MemoryResource + ?Sized> Session<'a, R> {
         self.adopt(live.block)?;
         self.inspect(&live)?;
         self.suspect = before;
-        let lawful = self.resource.info().capacity.is_some() && (self.filling || error.is_transient());
-        self.check(Property::Served, lawful, || {
+        let bounded = self.resource.info().capacity.is_some();
+        let property = if bounded { Property::Capacity } else { Property::Served };
+        self.check(property, bounded && error.is_transient(), || {
             format!("{} bytes were not resized to {new_size}: {error}", live.block.len())
         })?;
         self.validate()?;

@@ -6,8 +6,9 @@ use std::sync::Barrier;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
+use super::live::Live;
 use super::property::PropertySet;
-use super::session::{Live, Session};
+use super::session::Session;
 use super::{Failure, Property, sequence};
 use crate::MemoryResource;
 
@@ -81,7 +82,7 @@ pub(super) fn parallel<R: MemoryResource + Sync + ?Sized>(
             for _ in 0..own.config.live / 2 {
                 let size = own.random.size(own.config.max_size.min(1024));
                 let align = sequence::alignment(own);
-                blocks.extend(own.allocate(size, align, false)?.served());
+                blocks.extend(own.allocate(size, align, false)?);
             }
             Ok(())
         });
@@ -111,7 +112,7 @@ pub(super) fn remote<R: MemoryResource + Sync + ?Sized>(session: &mut Session<'_
         for _ in 0..own.config.operations {
             let size = own.random.size(own.config.max_size.min(4096));
             let align = sequence::alignment(own);
-            if let Some(live) = own.allocate(size, align, false)?.served() {
+            if let Some(live) = own.allocate(size, align, false)? {
                 // The next thread may have failed and gone; its report counts, the block is lost.
                 let _ = next.send(live);
             }

@@ -1,21 +1,23 @@
 //! The same resource with one defect, chosen at run time.
 
+use alloc::sync::Arc;
 use core::alloc::Layout;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
 use stratalloc_resource::{
-    Alignment, AllocError, MemoryBlock, MemoryResource, Owns, ResourceId, ResourceInfo, SizeClasses, ThreadSafety,
-    Validate, Violation, reallocate_by_moving,
+    Alignment, AllocError, MemoryBlock, MemoryResource, Owns, ResourceId, ResourceInfo, SizeClasses,
+    ThreadSafety, Validate, Violation, reallocate_by_moving,
 };
 
-use crate::support::{Bounded, Memory};
+use crate::support::{BASE_ALIGN, Bounded, Memory};
 
 /// What is wrong; each is a mistake that people have made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Defect {
+#[allow(dead_code, reason = "each test binary uses its part")]
+pub(crate) enum Defect {
     None,
     RefusesMiddleAlignments,
     OneByteShort,
@@ -59,7 +61,7 @@ struct Notes {
     counted: usize,
 }
 
-pub struct Faulty {
+pub(crate) struct Faulty {
     defect: Defect,
     memory: Arc<Memory>,
     inner: Bounded,
@@ -69,7 +71,7 @@ pub struct Faulty {
 }
 
 impl Faulty {
-    pub fn new(defect: Defect, len: usize) -> Self {
+    pub(crate) fn new(defect: Defect, len: usize) -> Self {
         let memory = Memory::new(len);
         let inner = Bounded::over(Arc::clone(&memory));
         let (arenas, notes, calls) = Default::default();
@@ -96,7 +98,11 @@ impl Faulty {
             Defect::IgnoresAlignment => Layout::from_size_align(layout.size(), 1).unwrap(),
             _ => layout,
         };
-        if self.is(Defect::ArenaPerThread) { self.arena().allocate(layout) } else { self.inner.allocate(layout) }
+        if self.is(Defect::ArenaPerThread) {
+            self.arena().allocate(layout)
+        } else {
+            self.inner.allocate(layout)
+        }
     }
 
     fn put(&self, block: MemoryBlock, align: Alignment) {
@@ -119,11 +125,13 @@ impl Faulty {
             Defect::HandsOutTwice if self.calls.fetch_add(1, Ordering::Relaxed) % 64 == 63 => {
                 let notes = self.notes();
                 let fits = notes.live.iter().map(|live| live.0);
-                fits.filter(|block| block.len() >= size && block.address() % align == 0).map(Ok).next_back()
+                fits.filter(|block| block.len() >= size && block.address().is_multiple_of(align))
+                    .map(Ok)
+                    .next_back()
             }
             Defect::RemoteReleaseTwice => {
                 let mut notes = self.notes();
-                let fits = |block: &MemoryBlock| block.len() >= size && block.address() % align == 0;
+                let fits = |block: &MemoryBlock| block.len() >= size && block.address().is_multiple_of(align);
                 let index = notes.stale.iter().position(fits)?;
                 Some(Ok(notes.stale.swap_remove(index)))
             }
@@ -193,7 +201,8 @@ unsafe impl MemoryResource for Faulty {
     ) -> Result<MemoryBlock, AllocError> {
         let (grows, shrinks) = (new_size > block.len(), new_size < block.len());
         let shorter = |by: usize| MemoryBlock::new(block.as_non_null(), block.len().saturating_sub(by));
-        let lossy = (self.is(Defect::GrowLosesTail) && grows) || (self.is(Defect::ShrinkLosesTail) && shrinks);
+        let lossy =
+            (self.is(Defect::GrowLosesTail) && grows) || (self.is(Defect::ShrinkLosesTail) && shrinks);
         if lossy && new_size <= 1 << 20 {
             let moved = self.allocate(Layout::from_size_align(new_size, align.bytes()).unwrap())?;
             let kept = shorter(1).len().min(new_size.saturating_sub(1));
@@ -211,7 +220,9 @@ unsafe impl MemoryResource for Faulty {
         }
         let (size, moved_align) = match self.defect {
             Defect::ResizedUnaligned => (new_size, Alignment::ONE),
-            Defect::ResizeWraps if new_size > isize::MAX.unsigned_abs() => (new_size.wrapping_add(4096), align),
+            Defect::ResizeWraps if new_size > isize::MAX.unsigned_abs() => {
+                (new_size.wrapping_add(4096), align)
+            }
             _ => (new_size, align),
         };
         // SAFETY: live, fitting: the kit's side of the contract.
@@ -265,9 +276,11 @@ unsafe impl MemoryResource for Faulty {
     fn info(&self) -> ResourceInfo<'_> {
         let name = if self.is(Defect::NoName) { "" } else { "faulty" };
         let classes: &[usize] = if self.is(Defect::UnorderedClasses) { &[16, 64, 32] } else { &[] };
-        let stated = if self.is(Defect::UnderstatesCapacity) { self.inner.len() / 2 } else { self.inner.len() };
+        let stated =
+            if self.is(Defect::UnderstatesCapacity) { self.inner.len() / 2 } else { self.inner.len() };
         ResourceInfo::new(name, ThreadSafety::Shared)
             .with_capacity(stated)
+            .with_max_align(Alignment::constant::<BASE_ALIGN>())
             .with_size_classes(SizeClasses::slice(classes))
     }
 }

@@ -1,24 +1,25 @@
 //! A small resource that keeps the contract, for tests to use and to break.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
-use core::alloc::Layout;
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::NonNull;
-use std::alloc::{GlobalAlloc, System};
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::alloc::System;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use stratalloc_resource::{
-    Alignment, AllocError, MemoryBlock, MemoryResource, Owns, ResourceId, ResourceInfo, ThreadSafety, Validate,
-    Violation,
+    Alignment, AllocError, MemoryBlock, MemoryResource, Owns, ResourceId, ResourceInfo, ThreadSafety,
+    Validate, Violation,
 };
 
 /// Blocks are multiples of this.
 const UNIT: usize = 16;
 /// The alignment of the memory.
-pub const BASE_ALIGN: usize = 4096;
+pub(crate) const BASE_ALIGN: usize = 4096;
 
 /// Memory from the system, released with the last owner.
-pub struct Memory {
+pub(crate) struct Memory {
     start: NonNull<u8>,
     layout: Layout,
 }
@@ -29,7 +30,7 @@ unsafe impl Send for Memory {}
 unsafe impl Sync for Memory {}
 
 impl Memory {
-    pub fn new(len: usize) -> Arc<Self> {
+    pub(crate) fn new(len: usize) -> Arc<Self> {
         let layout = Layout::from_size_align(len, BASE_ALIGN).unwrap();
         // SAFETY: `len` is not zero in any test.
         let start = unsafe { System.alloc_zeroed(layout) };
@@ -45,31 +46,31 @@ impl Drop for Memory {
 }
 
 /// First fit with immediate coalescing over a fixed memory, under a lock. Slow, plain, and right.
-pub struct Bounded {
+pub(crate) struct Bounded {
     memory: Arc<Memory>,
     // Invariant FREE: offset to length of each free range; disjoint, not adjacent, inside the memory, multiples of UNIT.
     free: Mutex<BTreeMap<usize, usize>>,
 }
 
 impl Bounded {
-    pub fn new(len: usize) -> Self {
+    pub(crate) fn new(len: usize) -> Self {
         Self::over(Memory::new(len))
     }
 
-    pub fn over(memory: Arc<Memory>) -> Self {
+    pub(crate) fn over(memory: Arc<Memory>) -> Self {
         let free = Mutex::new(BTreeMap::from([(0, memory.layout.size())]));
         Self { memory, free }
     }
 
-    pub fn free(&self) -> MutexGuard<'_, BTreeMap<usize, usize>> {
+    pub(crate) fn free(&self) -> MutexGuard<'_, BTreeMap<usize, usize>> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.memory.layout.size()
     }
 
-    pub fn free_bytes(&self) -> usize {
+    pub(crate) fn free_bytes(&self) -> usize {
         self.free().values().sum()
     }
 
@@ -137,7 +138,9 @@ unsafe impl MemoryResource for Bounded {
     }
 
     fn info(&self) -> ResourceInfo<'_> {
-        ResourceInfo::new("bounded", ThreadSafety::Shared).with_capacity(self.len())
+        ResourceInfo::new("bounded", ThreadSafety::Shared)
+            .with_capacity(self.len())
+            .with_max_align(Alignment::constant::<BASE_ALIGN>())
     }
 }
 

@@ -60,13 +60,20 @@ impl Area {
         }
     }
 
-    /// A search at `level` found nothing in this chunk: takes the hint back unless room appeared meanwhile.
-    pub(crate) fn retract(&self, chunk: &Chunk, index: u32, level: usize) {
+    /// A search found nothing in this chunk: takes the hint of `level` back if it promises too much.
+    pub(crate) fn refresh(&self, chunk: &Chunk, index: u32, level: usize) {
+        let level = level & 7;
+        let promised = |free: u64| levels_of(free) >> level & 1 != 0;
+        if promised(chunk.free_mask(false)) {
+            return;
+        }
         let (word, bit) = ((index / 64) as usize & 7, 1u64 << (index % 64));
-        self.avail[level & 7][word].fetch_and(!bit, Ordering::SeqCst);
-        chunk.summary.fetch_and(!(1u8 << (level & 7)), Ordering::SeqCst);
-        if levels_of(chunk.free_mask(false)) >> (level & 7) & 1 != 0 {
-            self.announce(chunk, index, chunk.free_mask(false));
+        self.avail[level][word].fetch_and(!bit, Ordering::SeqCst);
+        chunk.summary.fetch_and(!(1u8 << level), Ordering::SeqCst);
+        // Room may have come back before the hint went.
+        let free = chunk.free_mask(false);
+        if promised(free) {
+            self.announce(chunk, index, free);
         }
     }
 

@@ -176,15 +176,10 @@ fn take_granules(count: u32, align: u32) -> Option<SplitClaim> {
                 if let Some(claim) = record.claim(count, align, false) {
                     return Some(SplitClaim { chunk: record, index: number, claim });
                 }
-                if level == ceil || slice {
-                    if align <= 1 || slice {
-                        area.retract(record, inside, level);
-                    }
-                } else {
-                    patience -= 1;
-                    if patience == 0 {
-                        break;
-                    }
+                area.refresh(record, inside, level);
+                patience -= i32::from(level < ceil);
+                if patience == 0 {
+                    break;
                 }
             }
             level += 1;

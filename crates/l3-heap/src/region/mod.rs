@@ -30,7 +30,7 @@ use self::area::Area;
 use self::chunk::Chunk;
 use crate::layout::{AREA, AREA_SHIFT, CHUNK, CHUNK_SHIFT, CHUNKS_PER_AREA, HUGE_PAGE, SLICE, SLICE_SHIFT, narrow};
 use crate::small::slab::Slab;
-use crate::small::thread_heap::ThreadHeap;
+use crate::small::thread_heap::{ThreadHeap, View};
 
 pub(crate) use chunks::{SplitClaim, give_chunks, merge_all, split_new, take_chunks, take_exact, take_split_chunk, touched_limit};
 pub(crate) use growth::granule_bytes;
@@ -93,10 +93,11 @@ pub(crate) fn offset_of(ptr: *const u8) -> Option<usize> {
     if offset < GEOMETRY.size.load(Ordering::Relaxed) { Some(offset) } else { None }
 }
 
-/// Offset of a pointer that is known to lie in the region.
-#[inline(always)]
-pub(crate) fn offset_known(ptr: *const u8) -> usize {
-    ptr.addr().wrapping_sub(GEOMETRY.base.load(Ordering::Relaxed))
+/// Fills a thread heap's copy of the geometry.
+pub(crate) fn view(view: &View) {
+    view.base.set(GEOMETRY.base.load(Ordering::Relaxed));
+    view.size.set(GEOMETRY.size.load(Ordering::Relaxed));
+    view.records.set(GEOMETRY.records.load(Ordering::Relaxed));
 }
 
 /// Record of the slice at `offset` bytes into the region.

@@ -6,14 +6,16 @@ use super::home::{Records, event};
 use super::remote::{Chain, deliver};
 use super::ring::Batch;
 use super::slab::{Block, Slab};
-use super::thread_heap::ThreadHeap;
+use super::thread_heap::{ThreadHeap, current};
 use crate::layout::SLICE;
 use crate::{region, small};
 
 /// The countdown of a slab of the current thread's heap ended.
 #[cold]
 #[inline(never)]
-pub(crate) fn local_event(heap: &'static ThreadHeap, slab: &'static Slab) {
+pub(crate) fn local_event(slab: &'static Slab) {
+    // Not an argument: the fast half would have to keep it in a register of its own.
+    let heap = current();
     if heap.busy.get() {
         // A signal handler frees while its thread is inside a slow path: the event waits for the next slow path.
         heap.missed.set(link::to(region::slab_index(slab)));

@@ -114,6 +114,7 @@ pub(crate) fn retire(heap: &ThreadHeap, slab: &'static Slab) {
     count(heap, slab, 0);
     slab.free.set(ptr::null_mut());
     if heap.spare.get() == 0 {
+        slice::mark_touched(slab);
         slab.set_state(State::Spare);
         heap.spare.set(link::to(region::slab_index(slab)));
     } else {

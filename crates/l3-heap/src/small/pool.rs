@@ -2,24 +2,27 @@
 //!
 //! ```text
 //!             attach                       exit hook
-//!   pool ───────────────► held by a thread ──────────► warm stack ── reap ──► cold stack
-//!     ▲                                                    │                      │
-//!     └───────────────── attach, borrow ───────────────────┴──────────────────────┘
+//!   pool ───────────────► held by a thread ──────────► cold stack
+//!     ▲                                                   │   ▲ reap
+//!     ├───────────────────── attach, borrow ──────────────┤   │
+//!     └──────────────── end of a borrowing ──────────── warm stack
 //! ```
 //!
-//! An exiting thread leaves its heap as it is, bins and slabs included, on the **warm** stack; the next new thread takes it over
-//! and finds warm memory. Whoever is about to grow the heap **reaps** one warm heap first: its free memory goes to the depot and
-//! the region, the heap to the **cold** stack. So nothing is stranded when no new thread comes, and no thread's end costs
-//! more than a push. Heaps are never freed (T4).
+//! An exiting thread surrenders what its heap holds: empty slabs go to the region, slabs with room to the depot, where any thread
+//! finds them; the empty heap goes to the **cold** stack for the next thread. (Handing heaps over with their slabs was tried: fifty
+//! threads at a time, a hundred thousand in all, then grow from 16 to 75 MB, because each heap collects a slab of every class.)
+//! Slabs whose blocks are all in use stay the heap's own; those blocks come home through its mailbox, and whoever is about to
+//! touch new memory looks there first (**reap**). Heaps are never freed (T4).
 //!
 //! A thread without a heap of its own, because its exit hook has run or because it was interrupted inside a slow path, borrows
-//! one from the pool for a single operation. So late calls never build a heap that nobody tears down.
+//! one from the pool for a single operation and leaves it on the **warm** stack, slabs included, for the next such call. So late
+//! calls never build a heap that nobody tears down.
 
 use core::ffi::c_void;
 use core::mem::ManuallyDrop;
 use core::ptr;
 
-use stratalloc_platform::thread::ExitHook;
+use stratalloc_platform::thread::{self, ExitHook};
 use stratalloc_primitives::lockfree::{IndexStack, link};
 use stratalloc_primitives::primitive::atomic::{AtomicU32, Ordering};
 
@@ -66,6 +69,7 @@ pub(crate) fn make() -> Option<&'static ThreadHeap> {
     });
     let heap = region::heap_slot(index.ok()?)?;
     heap.index.set(index.unwrap_or(0));
+    region::view(&heap.view);
     Some(heap)
 }
 
@@ -83,9 +87,12 @@ pub(crate) fn attach() -> Option<&'static ThreadHeap> {
     let heap = acquire()?;
     // In this order: setting up the exit hook may call `calloc`, which must find the heap.
     set_current(heap);
-    if EXIT.install(on_exit) {
-        // SAFETY: `on_exit` takes any value and may run at any time in this thread.
-        unsafe { EXIT.arm(ptr::from_ref(heap).cast_mut().cast::<c_void>()) };
+    let value = ptr::from_ref(heap).cast_mut().cast::<c_void>();
+    // SAFETY: `on_exit` takes any value and may run at any time in this thread.
+    if !(EXIT.install(on_exit) && unsafe { EXIT.arm(value) }) {
+        // A process without a key left: C++'s way runs earlier, which only means more late calls.
+        // SAFETY: as above; code that serves as the allocator is never unloaded.
+        unsafe { thread::at_thread_exit(on_exit, value) };
     }
     Some(heap)
 }
@@ -96,7 +103,10 @@ unsafe extern "C" fn on_exit(_heap: *mut c_void) {
     if heap.kind() == Kind::Live {
         // First the slot, then the heap: from the push on it belongs to others.
         set_current(&EXITED);
-        give_back(heap);
+        free::publish_rings(heap);
+        home::surrender(heap);
+        heap.pooled.store(1, Ordering::Relaxed);
+        push(&COLD, heap);
     }
 }
 

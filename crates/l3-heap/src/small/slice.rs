@@ -26,17 +26,25 @@ pub(crate) fn take(heap: &'static ThreadHeap, grow: bool) -> Option<(&'static Sl
 
 /// Gives the slice of an empty slab back.
 pub(crate) fn give(slab: &'static Slab) {
+    mark_touched(slab);
     let index = region::slab_index(slab);
-    let touched = (slab.carved.get() as usize * slab.facts().size as usize).div_ceil(GRANULE);
     slab.set_state(State::None);
     slab.set_owner(ptr::null());
     let chunk_index = index / SLICES_PER_CHUNK;
     let start = index % SLICES_PER_CHUNK * GRANULES_PER_SLICE;
     let chunk = region::chunk(chunk_index);
-    if touched > 0 {
-        chunk.mark_dirty(bits::mask(start, narrow(touched)));
-    }
     give_granules(chunk, chunk_index, bits::mask(start, GRANULES_PER_SLICE));
+}
+
+/// Notes which granules of a slab were carved. Needed at every end of a slab's life: its next life as a slab of another class starts
+/// with nothing carved.
+pub(crate) fn mark_touched(slab: &Slab) {
+    let touched = (slab.carved.get() as usize * slab.facts().size as usize).div_ceil(GRANULE);
+    if touched > 0 {
+        let index = region::slab_index(slab);
+        let start = index % SLICES_PER_CHUNK * GRANULES_PER_SLICE;
+        region::chunk(index / SLICES_PER_CHUNK).mark_dirty(bits::mask(start, narrow(touched)));
+    }
 }
 
 /// Gives granules of a split chunk back that the caller owns; a chunk that is empty then returns to the buddy tree.

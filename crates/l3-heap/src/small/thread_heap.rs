@@ -28,7 +28,8 @@ use stratalloc_primitives::primitive::atomic::{AtomicU8, AtomicU32};
 
 use super::class::BINS;
 use super::ring::Rings;
-use super::slab::Block;
+use super::slab::{Block, Slab};
+use crate::layout::SLICE_SHIFT;
 
 /// What a heap pointer stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,10 +43,22 @@ pub(crate) enum Kind {
     Exited = 2,
 }
 
+/// A heap's own copy of the region's geometry. It spares the fast paths atomic loads, which compilers do not fold into other
+/// instructions; in the two statics `size` is 0, so that every pointer fails the range test and takes the slow path.
+#[repr(C)]
+pub(crate) struct View {
+    pub(crate) base: Cell<usize>,
+    pub(crate) size: Cell<usize>,
+    /// Address of the first slab record.
+    pub(crate) records: Cell<usize>,
+}
+
 /// The state of one thread's allocations; valid when all bytes are zero.
 #[repr(C, align(64))]
 pub(crate) struct ThreadHeap {
-    /// Free blocks per class, ready to hand out. First, so that the fast path needs no offset.
+    /// The region as `free` sees it.
+    pub(crate) view: View,
+    /// Free blocks per class, ready to hand out.
     pub(crate) bins: [Cell<*mut Block>; BINS],
     /// Slab (number + 1) whose blocks are in the bin.
     pub(crate) cur: [Cell<u32>; BINS],
@@ -93,6 +106,7 @@ impl ThreadHeap {
 
     const fn fixed(kind: Kind) -> Self {
         Self {
+            view: View { base: Cell::new(0), size: Cell::new(0), records: Cell::new(0) },
             bins: [const { Cell::new(ptr::null_mut()) }; BINS],
             cur: [const { Cell::new(0) }; BINS],
             partial: [const { Cell::new(0) }; BINS],
@@ -118,6 +132,22 @@ impl ThreadHeap {
     #[inline]
     pub(crate) fn kind(&self) -> Kind {
         self.kind.get()
+    }
+
+    /// Record of the slice that holds `ptr`, if `ptr` lies in the region as this heap sees it.
+    #[inline(always)]
+    pub(crate) fn record_of(&self, ptr: *const u8) -> Option<&'static Slab> {
+        let offset = ptr.addr().wrapping_sub(self.view.base.get());
+        if offset < self.view.size.get() { Some(self.record_at(offset)) } else { None }
+    }
+
+    /// Record of the slice at `offset`.
+    #[inline(always)]
+    fn record_at(&self, offset: usize) -> &'static Slab {
+        let distance = (offset >> SLICE_SHIFT) * size_of::<Slab>();
+        let record = ptr::with_exposed_provenance::<Slab>(self.view.records.get() + distance);
+        // SAFETY: the offset lies in the region, which has a record per slice: mapped, zero-initialised, never unmapped.
+        unsafe { &*record }
     }
 
     /// The bin of `class`.

@@ -1,5 +1,6 @@
 //! C's interface: the functions under test, the resource that they make, and the rules of their own.
 
+mod aligned;
 mod functions;
 mod resource;
 mod semantics;
