@@ -162,14 +162,18 @@ pub unsafe fn deallocate(ptr: *mut u8) {
     }
 }
 
-/// Gives a block back whose size and alignment the caller knows.
+/// Gives a block back whose size and alignment the caller knows. A small block of the slab that serves its class at the moment
+/// goes straight back into the bin.
 ///
 /// # Safety
 ///
-/// As for [`deallocate`], and `size` and `align` are those of the request.
+/// As for [`deallocate`]; `size` (not 0) and `align` are those of the request or of the last reallocation.
 #[inline(always)]
 pub unsafe fn deallocate_sized(ptr: *mut u8, size: usize, align: usize) {
-    let _ = (size, align);
+    if align <= MIN_ALIGN && size <= class::FINE_MAX && current().push_sized(class::of_fine(size), ptr.cast())
+    {
+        return;
+    }
     // SAFETY: the caller's contract.
     unsafe { deallocate(ptr) };
 }
@@ -276,7 +280,11 @@ pub(crate) fn family_of(ptr: *const u8) -> Option<u32> {
     if !owns(ptr) {
         return None;
     }
-    Some(region::chunk(crate::layout::narrow(offset >> crate::layout::CHUNK_SHIFT)).family.load(Ordering::Relaxed))
+    Some(
+        region::chunk(crate::layout::narrow(offset >> crate::layout::CHUNK_SHIFT))
+            .family
+            .load(Ordering::Relaxed),
+    )
 }
 
 /// Size of the block that a request of `size` bytes gets.
@@ -357,8 +365,15 @@ fn resize_block(ptr: *mut u8, old: usize, size: usize, align: usize) -> Option<*
     if region::slab_at(offset).is_slab() {
         return None;
     }
-    if old <= SMALL_MAX && region::chunk(crate::layout::narrow(offset >> crate::layout::CHUNK_SHIFT)).kind() == ChunkKind::Split {
-        return if size > SLAB_MAX && size <= SMALL_MAX && run::resize(offset, size) { Some(ptr) } else { None };
+    if old <= SMALL_MAX
+        && region::chunk(crate::layout::narrow(offset >> crate::layout::CHUNK_SHIFT)).kind()
+            == ChunkKind::Split
+    {
+        return if size > SLAB_MAX && size <= SMALL_MAX && run::resize(offset, size) {
+            Some(ptr)
+        } else {
+            None
+        };
     }
     if size <= SMALL_MAX || size > MEDIUM_MAX {
         return None;

@@ -50,7 +50,10 @@ const _: () = assert!(CHUNKS_PER_AREA == 512, "the buddy tree has ten orders");
 
 /// Narrows a count that the caller knows to be below 2^32 (slice, chunk and block counts inside one region).
 #[inline(always)]
-#[allow(clippy::cast_possible_truncation, reason = "callers pass counts bounded by the region's size in units")]
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "callers pass counts bounded by the region's size in units"
+)]
 pub(crate) const fn narrow(n: usize) -> u32 {
     n as u32
 }

@@ -63,8 +63,9 @@ pub use self::public::*;
 #[cfg(not(loom))]
 mod public {
     pub use crate::api::{
-        allocate, allocate_aligned, allocate_aligned_zeroed, allocate_fast, allocate_zeroed, collect, deallocate,
-        deallocate_sized, good_size, owns, reallocate, reallocate_aligned, set_foreign_hook, usable_size,
+        allocate, allocate_aligned, allocate_aligned_zeroed, allocate_fast, allocate_zeroed, collect,
+        deallocate, deallocate_sized, good_size, owns, reallocate, reallocate_aligned, set_foreign_hook,
+        usable_size,
     };
     pub use crate::resource::ProcessHeap;
     pub use crate::stats::{ClassStatistics, DomainStatistics, Statistics, statistics};

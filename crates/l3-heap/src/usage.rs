@@ -6,7 +6,6 @@
 
 use core::sync::atomic::{AtomicIsize, AtomicU64, AtomicUsize, Ordering};
 
-
 use crate::region::granule_bytes;
 use crate::small::thread_heap::ThreadHeap;
 

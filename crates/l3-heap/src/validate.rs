@@ -12,11 +12,20 @@ use crate::small::slab::{Slab, State};
 use crate::small::thread_heap::ThreadHeap;
 use crate::{region, stats};
 
-fn equal(invariant: &'static str, formula: &'static str, object: u32, left: u64, right: u64) -> Result<(), Violation> {
+fn equal(
+    invariant: &'static str,
+    formula: &'static str,
+    object: u32,
+    left: u64,
+    right: u64,
+) -> Result<(), Violation> {
     if left == right {
         return Ok(());
     }
-    #[allow(clippy::cast_possible_truncation, reason = "counts of one heap; a cut value would still be reported")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "counts of one heap; a cut value would still be reported"
+    )]
     let values = [object as usize, left as usize, right as usize];
     Err(Violation::new(invariant, formula, &["object", "left", "right"], &values))
 }
@@ -80,7 +89,13 @@ fn check_slab(slab: &Slab, index: u32, state: State) -> Result<(), Violation> {
     while !block.is_null() && length <= in_free {
         let offset = region::offset_of(block.cast()).unwrap_or(0);
         equal("S2", "a free block lies in its slab", index, (offset >> 16) as u64, u64::from(index))?;
-        equal("S2", "a free block starts at a multiple of the size", index, (offset & 0xffff) as u64 % u64::from(slab.facts().size), 0)?;
+        equal(
+            "S2",
+            "a free block starts at a multiple of the size",
+            index,
+            (offset & 0xffff) as u64 % u64::from(slab.facts().size),
+            0,
+        )?;
         length += 1;
         // SAFETY: the block lies in its slab and is free, so its first word is a link.
         block = unsafe { &*block }.next.get();
@@ -104,7 +119,13 @@ fn check_heap(heap: &ThreadHeap) -> Result<(), Violation> {
                 let slab = region::slab(index);
                 equal("T2", "state(cur) = Current", number, slab.state() as u64, State::Current as u64)?;
                 equal("T2", "class(cur) = class", number, slab.class() as u64, class as u64)?;
-                equal("S1", "owner(cur) = heap", number, slab.owner().addr() as u64, core::ptr::from_ref(heap).addr() as u64)?;
+                equal(
+                    "S1",
+                    "owner(cur) = heap",
+                    number,
+                    slab.owner().addr() as u64,
+                    core::ptr::from_ref(heap).addr() as u64,
+                )?;
             }
         }
         let mut at = heap.partial[class].get();

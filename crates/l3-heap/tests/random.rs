@@ -61,7 +61,13 @@ impl Block {
         for at in positions(self.size).filter(|at| *at < len) {
             // SAFETY: `at < size`, and the block is ours.
             let found = unsafe { self.ptr.add(at).read() };
-            assert_eq!(found, self.seed.wrapping_add((at % 251) as u8), "byte {at} of {} at {:p}", self.size, self.ptr);
+            assert_eq!(
+                found,
+                self.seed.wrapping_add((at % 251) as u8),
+                "byte {at} of {} at {:p}",
+                self.size,
+                self.ptr
+            );
         }
     }
 }

@@ -13,11 +13,11 @@ mod global;
 
 pub use global::Stratalloc;
 pub use stratalloc_heap::{
-    ClassStatistics, ConfigError, DomainStatistics, Heap, KNOBS, Knob, ProcessHeap, Statistics, collect, configure,
-    statistics, usable_size, validate,
+    ClassStatistics, ConfigError, DomainStatistics, Heap, KNOBS, Knob, ProcessHeap, Statistics, collect,
+    configure, statistics, usable_size, validate,
 };
 pub use stratalloc_resource as resource;
 pub use stratalloc_resource::{
-    Alignment, AllocError, Allocator, Collect, MemoryBlock, MemoryResource, OwnedBlock, Owns, ResourceInfo, Validate,
-    Violation,
+    Alignment, AllocError, Allocator, Collect, MemoryBlock, MemoryResource, OwnedBlock, Owns, ResourceInfo,
+    Validate, Violation,
 };

@@ -5,7 +5,9 @@ use core::ptr::NonNull;
 use stratalloc_platform::vm;
 use stratalloc_primitives::primitive::atomic::{AtomicU32, Ordering};
 
-use super::{account_claim, account_release, allocate, begin, chunks_of, extent, give_back, locate, set_kinds};
+use super::{
+    account_claim, account_release, allocate, begin, chunks_of, extent, give_back, locate, set_kinds,
+};
 use crate::layout::{CHUNK, CHUNKS_PER_AREA, MEDIUM_MAX, narrow};
 use crate::{region, usage};
 

@@ -12,7 +12,6 @@
 //! | find: load of `key` | Acquire | publish | the values |
 //! | erase: CAS on `key` | AcqRel | claim | that the values were read |
 
-
 use stratalloc_platform::vm;
 use stratalloc_primitives::primitive::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 

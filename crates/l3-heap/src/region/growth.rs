@@ -57,7 +57,9 @@ fn advise(from: u32, to: u32) {
     let in_use = usage::in_use_bytes();
     let touched = from as usize * CHUNK;
     let incoming = (to - from) as usize * CHUNK;
-    if touched.saturating_add(incoming / 2) < threshold || (touched > in_use && touched - in_use > touched / 4) {
+    if touched.saturating_add(incoming / 2) < threshold
+        || (touched > in_use && touched - in_use > touched / 4)
+    {
         return;
     }
     let start = at(from as usize * CHUNK);

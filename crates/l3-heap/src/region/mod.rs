@@ -28,11 +28,15 @@ use stratalloc_primitives::primitive::atomic::{AtomicU8, AtomicU32, AtomicUsize,
 
 use self::area::Area;
 use self::chunk::Chunk;
-use crate::layout::{AREA, AREA_SHIFT, CHUNK, CHUNK_SHIFT, CHUNKS_PER_AREA, HUGE_PAGE, SLICE, SLICE_SHIFT, narrow};
+use crate::layout::{
+    AREA, AREA_SHIFT, CHUNK, CHUNK_SHIFT, CHUNKS_PER_AREA, HUGE_PAGE, SLICE, SLICE_SHIFT, narrow,
+};
 use crate::small::slab::Slab;
 use crate::small::thread_heap::{ThreadHeap, View};
 
-pub(crate) use chunks::{SplitClaim, give_chunks, merge_all, split_new, take_chunks, take_exact, take_split_chunk, touched_limit};
+pub(crate) use chunks::{
+    SplitClaim, give_chunks, merge_all, split_new, take_chunks, take_exact, take_split_chunk, touched_limit,
+};
 pub(crate) use growth::granule_bytes;
 
 /// Address-range sizes that are tried, largest first. 1 TiB of addresses costs nothing but numbers.
@@ -287,12 +291,11 @@ fn create() -> bool {
 fn reserve_region() -> bool {
     if let Some(limit) = limits::address_space() {
         // Twice the limit: the limit counts what is mapped, and a few chunks may turn out to be somebody else's.
-        let wanted = usize::try_from(limit).map_or(SIZES[0], |limit| limit.saturating_mul(2)).clamp(AREA, SIZES[0]);
+        let wanted =
+            usize::try_from(limit).map_or(SIZES[0], |limit| limit.saturating_mul(2)).clamp(AREA, SIZES[0]);
         return reserve_nothing((wanted + AREA - 1) & !(AREA - 1));
     }
-    for (backing, access) in
-        [(Backing::Whole, vm::Access::ReadWrite), (Backing::Commit, vm::Access::None)]
-    {
+    for (backing, access) in [(Backing::Whole, vm::Access::ReadWrite), (Backing::Commit, vm::Access::None)] {
         for size in SIZES {
             let plan = plan(size);
             if let Ok(start) = vm::reserve(plan.total, HUGE_PAGE, access) {

@@ -60,7 +60,10 @@ fn publish(heap: &ThreadHeap, batch: &Batch) {
 
 fn publish_chain(batch: &Batch) {
     let base = region::slice_start(region::slab_index(batch.slab));
-    #[allow(clippy::cast_possible_truncation, reason = "an offset in a slab, in units of 16 bytes, has 12 bits")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "an offset in a slab, in units of 16 bytes, has 12 bits"
+    )]
     let offset = |block: *mut Block| ((block.addr() & (SLICE - 1)) >> 4) as u16;
     #[allow(clippy::cast_possible_truncation, reason = "a slab holds at most 4096 blocks")]
     let chain = Chain { head: offset(batch.head), tail: offset(batch.tail), count: batch.count as u16 };

@@ -225,7 +225,7 @@ fn return_bin(heap: &'static ThreadHeap, class: usize) {
         block = next;
         returned += 1;
     }
-    heap.handed[class].set(heap.handed[class].get() - returned);
+    heap.handed[class].set(heap.handed[class].get().wrapping_sub(returned));
     let facts = slab.facts();
     let out = slab.needed.get();
     if out == 0 {

@@ -78,7 +78,9 @@ const fn unpack(word: u64) -> Option<Chain> {
 }
 
 const fn pack(chain: Chain) -> u64 {
-    (chain.head as u64) << HEAD_SHIFT | (chain.tail as u64) << TAIL_SHIFT | (chain.count as u64) << COUNT_SHIFT
+    (chain.head as u64) << HEAD_SHIFT
+        | (chain.tail as u64) << TAIL_SHIFT
+        | (chain.count as u64) << COUNT_SHIFT
 }
 
 impl RemoteWord {
@@ -99,7 +101,12 @@ impl RemoteWord {
                 tail: old.tail,
                 count: old.count + chain.count,
             });
-            match self.0.compare_exchange_weak(seen, pack(joined) | TOKEN, Ordering::AcqRel, Ordering::Relaxed) {
+            match self.0.compare_exchange_weak(
+                seen,
+                pack(joined) | TOKEN,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            ) {
                 Ok(_) => return seen & TOKEN == 0,
                 Err(now) => seen = now,
             }
@@ -149,7 +156,10 @@ impl RemoteWord {
 impl fmt::Debug for RemoteWord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = self.0.load(Ordering::Relaxed);
-        f.debug_struct("RemoteWord").field("chain", &unpack(word)).field("token", &(word & TOKEN != 0)).finish()
+        f.debug_struct("RemoteWord")
+            .field("chain", &unpack(word))
+            .field("token", &(word & TOKEN != 0))
+            .finish()
     }
 }
 

@@ -106,6 +106,10 @@ impl Rings {
 
     /// Blocks that wait here, per slab number: for checks and statistics.
     pub(crate) fn waiting(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
-        self.ways.iter().flatten().filter(|ring| ring.count.get() > 0).map(|ring| (ring.slab.get(), ring.count.get()))
+        self.ways
+            .iter()
+            .flatten()
+            .filter(|ring| ring.count.get() > 0)
+            .map(|ring| (ring.slab.get(), ring.count.get()))
     }
 }
