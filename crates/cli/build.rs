@@ -4,7 +4,7 @@
 //! The inner cargo gets the toolchain and the target of the outer one, and none of its flags: `--cfg loom`,
 //! sanitizers, coverage or clippy are about the command, never about the library inside it.
 //!
-//! `STRATALLOC_PREBUILT=PATH` embeds that library instead of building one: for packagers, who build each part once.
+//! `LIBSTRATALLOC_PREBUILT=PATH` embeds that library instead of building one: for packagers, who build each part once.
 //!
 //! Under `cargo clippy`, and for targets without preloading, an empty file stands in; the command then says so.
 
@@ -36,8 +36,8 @@ fn main() {
     println!("cargo::rerun-if-env-changed=CLIPPY_ARGS");
     let embedded = out.join("libstratalloc.so");
     let linting = env::var_os("CLIPPY_ARGS").is_some();
-    println!("cargo::rerun-if-env-changed=STRATALLOC_PREBUILT");
-    if let Some(prebuilt) = env::var_os("STRATALLOC_PREBUILT") {
+    println!("cargo::rerun-if-env-changed=LIBSTRATALLOC_PREBUILT");
+    if let Some(prebuilt) = env::var_os("LIBSTRATALLOC_PREBUILT") {
         println!("cargo::rerun-if-changed={}", prebuilt.display());
         copy_if_different(Path::new(&prebuilt), &embedded);
         return announce(&embedded);
@@ -51,11 +51,15 @@ fn main() {
     announce(&embedded);
 }
 
-/// Tells `library.rs` which file to embed, and the name of its content.
+/// Writes the source that `library.rs` includes. (Not `rustc-env`: cargo would pass that on to what it runs, and the
+/// library takes every variable of its prefix for a setting.)
 fn announce(embedded: &Path) {
     let content = fs::read(embedded).expect("read the library");
-    println!("cargo::rustc-env=STRATALLOC_EMBEDDED={}", embedded.display());
-    println!("cargo::rustc-env=STRATALLOC_EMBEDDED_HASH={:016x}", hash(&content));
+    let source = format!(
+        "static EMBEDDED: &[u8] = include_bytes!({embedded:?});\nconst HASH: &str = \"{:016x}\";\n",
+        hash(&content)
+    );
+    fs::write(embedded.with_file_name("embedded.rs"), source).expect("write the source");
 }
 
 fn variable(name: &str) -> String {

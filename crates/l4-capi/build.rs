@@ -24,4 +24,7 @@ fn main() {
     for option in options {
         println!("cargo:rustc-cdylib-link-arg=-Wl,{option}");
     }
+    // No start files of the compiler: they would run code at load and exit (for C++ objects, profilers and transactional
+    // memory, none of which is here) and so touch pages. Constructors need only `.init_array`.
+    println!("cargo:rustc-cdylib-link-arg=-nostartfiles");
 }

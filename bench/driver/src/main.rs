@@ -31,6 +31,7 @@ mod tables;
 
 use arguments::{Arguments, Resolved};
 use record::Record;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, fs};
@@ -94,17 +95,17 @@ fn run_all(plan: &Resolved) -> Record {
     let mut record = Record::new(&plan.rows, &plan.cells);
     let total = plan.rounds * plan.cells.len() * plan.rows.len();
     let mut done = 0;
+    let shown = std::io::stderr().is_terminal();
     for round in 0..plan.rounds {
         for cell in 0..plan.cells.len() {
             for turn in 0..plan.rows.len() {
                 let row = (turn + round) % plan.rows.len();
                 done += 1;
                 let (workload, threads) = (plan.cells[cell].workload.name, plan.cells[cell].threads);
-                eprint!(
-                    "\r\x1b[K[{done}/{total}] round {}: {workload} × {threads}, {}",
-                    round + 1,
-                    plan.rows[row].name
-                );
+                if shown {
+                    let name = &plan.rows[row].name;
+                    eprint!("\r\x1b[K[{done}/{total}] round {}: {workload} × {threads}, {name}", round + 1);
+                }
                 // A row that failed a cell would fail it again, at the price of a timeout each.
                 if !record.failed(cell, row) {
                     record.add(cell, row, child::run(plan, &plan.rows[row], &plan.cells[cell]));
@@ -112,7 +113,9 @@ fn run_all(plan: &Resolved) -> Record {
             }
         }
     }
-    eprintln!("\r\x1b[K{total} runs");
+    if shown {
+        eprint!("\r\x1b[K");
+    }
     record.compare_checksums();
     record
 }

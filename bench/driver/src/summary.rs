@@ -60,7 +60,7 @@ pub(crate) struct Table {
 #[derive(Debug)]
 pub(crate) struct Summary {
     pub(crate) tables: Vec<Table>,
-    /// The cells that every row has done.
+    /// The cells that every row has done that has done any.
     pub(crate) common: Vec<usize>,
 }
 
@@ -69,8 +69,11 @@ impl Summary {
         let rows = 0..record.rows.len();
         let done =
             |cell: usize, row: usize| !record.failed(cell, row) && !record.samples[cell][row].is_empty();
+        // A row that has done nothing at all must not take every cell from the others.
+        let working: Vec<usize> =
+            rows.clone().filter(|&row| (0..record.cells.len()).any(|cell| done(cell, row))).collect();
         let common: Vec<usize> =
-            (0..record.cells.len()).filter(|&cell| rows.clone().all(|row| done(cell, row))).collect();
+            (0..record.cells.len()).filter(|&cell| working.iter().all(|&row| done(cell, row))).collect();
         let tables = Measure::ALL
             .into_iter()
             .map(|measure| {
@@ -138,11 +141,28 @@ fn geometric_mean(figures: impl Iterator<Item = Figure>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::allocators;
+    use crate::arguments::Cell;
+    use bench_workloads::WORKLOADS;
 
     #[test]
     fn a_figure_is_the_median_and_half_the_range() {
         assert_eq!(Figure::of(vec![3.0, 1.0, 2.0]), Figure { median: 2.0, spread: 0.5 });
         assert_eq!(Figure::of(vec![1.0, 3.0]), Figure { median: 2.0, spread: 0.5 });
+    }
+
+    #[test]
+    fn a_row_that_fails_everywhere_leaves_the_others_their_means() {
+        let rows = &allocators::known()[..3];
+        let mut record = Record::new(rows, &[Cell { workload: &WORKLOADS[0], threads: 1 }]);
+        for row in [0, 1] {
+            record.add(0, row, Ok(Sample { user_us: 1000, ..Sample::default() }));
+        }
+        record.add(0, 2, Err("killed".to_owned()));
+        let summary = Summary::of(&record);
+        assert_eq!(summary.common, [0]);
+        assert_eq!(summary.tables[0].best_peer, Some(1));
+        assert!(summary.tables[0].geometric_means[2].is_nan());
     }
 
     #[test]

@@ -125,7 +125,7 @@ impl Gate {
                 ChildState::Stopped => self.stop_along(child),
                 // A SIGCHLD that arrives between the question and the wait is pending, so the wait returns at once.
                 ChildState::Same => {
-                    if let Some(signal) = self.held.take(None).filter(|s| s.signal != libc::SIGCONT) {
+                    if let Some(signal) = self.held.take(None) {
                         self.pass_on(signal, child);
                     }
                 }

@@ -1,76 +1,103 @@
 //! The configuration, in one table: `stratalloc config` prints it, and the documentation is printed from it.
+//!
+//! The keys of `STRATALLOC_CONF` come from the heap itself: the table cannot say anything but what holds.
 
 use std::io::{self, Write};
 
 use serde::Serialize;
+use stratalloc_heap::{KNOBS, Knob};
 
 use crate::render::Style;
+use crate::units;
 
-/// One thing that can be set.
+/// A variable of the environment.
 #[derive(Debug, Serialize)]
-pub(crate) struct Entry {
-    /// The key in `STRATALLOC_CONF="key:value,…"`, or the name of a variable.
-    pub(crate) name: &'static str,
-    /// What holds when nothing is set.
-    pub(crate) default: &'static str,
-    /// The unit, or the values that are understood.
-    pub(crate) unit: &'static str,
-    /// What it does.
-    pub(crate) meaning: &'static str,
+struct Variable {
+    name: &'static str,
+    default: &'static str,
+    unit: &'static str,
+    meaning: &'static str,
 }
 
-/// Environment variables that stand alone.
-pub(crate) const VARIABLES: &[Entry] = &[
-    Entry {
+const VARIABLES: &[Variable] = &[
+    Variable {
         name: "STRATALLOC_CONF",
         default: "empty",
         unit: "key:value,key:value…",
-        meaning: "settings of the heap, by the keys below; a wrong one is reported once and ignored",
+        meaning: "Settings of the heap, by the keys below. A wrong one is reported once and ignored.",
     },
-    Entry {
+    Variable {
         name: "STRATALLOC_LIBRARY",
         default: "the one inside the command",
         unit: "path",
-        meaning: "the library that `stratalloc run` and `doctor` preload",
+        meaning: "The library that `stratalloc run` and `doctor` preload.",
     },
-    Entry {
+    Variable {
         name: "STRATALLOC_SUMMARY",
         default: "none",
         unit: "path prefix",
-        meaning: "at exit, each process writes its summary to <prefix>.<pid>; set by `stratalloc run`",
+        meaning: "At its exit, each process writes its summary to <prefix>.<pid>. Set by `stratalloc run`.",
     },
-    Entry {
+    Variable {
         name: "STRATALLOC_ONLY_CHILD_OF",
         default: "none",
         unit: "process number",
-        meaning: "only a direct child of that process is summarised; others drop the heap from what they start. Set by `stratalloc run` without --follow",
+        meaning: "Only a direct child of that process is summarised, and only it passes the heap on. Set by `stratalloc run` without --follow.",
     },
-    Entry {
+    Variable {
         name: "NO_COLOR",
         default: "unset",
         unit: "any text",
-        meaning: "no colours in what the command writes",
+        meaning: "No colours in what the command writes.",
     },
 ];
 
-/// Keys of `STRATALLOC_CONF`; each can also be set alone as `STRATALLOC_<KEY>`.
-pub(crate) const KEYS: &[Entry] = &[];
+/// A key of `STRATALLOC_CONF`; it can also be set alone, by its variable.
+#[derive(Debug, Serialize)]
+struct Key {
+    key: &'static str,
+    variable: String,
+    default: usize,
+    least: usize,
+    most: usize,
+    unit: &'static str,
+    meaning: &'static str,
+}
+
+impl From<&Knob> for Key {
+    fn from(knob: &Knob) -> Key {
+        let &Knob { key, unit, meaning, range: (least, most), default, .. } = knob;
+        let variable = format!("STRATALLOC_{}", key.to_ascii_uppercase());
+        Key { key, variable, default, least, most, unit, meaning }
+    }
+}
+
+impl Key {
+    /// The default as it may be written in the configuration, with a unit that people know beside it.
+    fn shown_default(&self) -> String {
+        match u64::try_from(self.default) {
+            Ok(bytes) if self.unit == "bytes" => format!("{bytes} ({})", units::bytes(bytes)),
+            _ => self.default.to_string(),
+        }
+    }
+}
+
+fn keys() -> impl Iterator<Item = Key> {
+    KNOBS.iter().map(|&knob| Key::from(knob))
+}
 
 /// Prints the table for people.
 pub(crate) fn print(out: &mut dyn Write, style: Style) -> io::Result<()> {
     writeln!(out, "{}", style.title("Environment variables"))?;
-    section(out, style, VARIABLES)?;
-    if !KEYS.is_empty() {
-        writeln!(out, "\n{}", style.title("Keys of STRATALLOC_CONF (or alone, as STRATALLOC_<KEY>)"))?;
-        section(out, style, KEYS)?;
+    for Variable { name, default, unit, meaning } in VARIABLES {
+        let values = style.faint(&format!("{unit}; default: {default}"));
+        writeln!(out, "  {name}   {values}\n      {meaning}")?;
     }
-    Ok(())
-}
-
-fn section(out: &mut dyn Write, style: Style, entries: &[Entry]) -> io::Result<()> {
-    for entry in entries {
-        let values = style.faint(&format!("{}; default: {}", entry.unit, entry.default));
-        writeln!(out, "  {}   {values}\n      {}", entry.name, entry.meaning)?;
+    writeln!(out, "\n{}", style.title("Keys of STRATALLOC_CONF, each also a variable: STRATALLOC_<KEY>"))?;
+    writeln!(out, "  Numbers may end in k, m, g or t (powers of 1024); max is the largest value.")?;
+    for key in keys() {
+        let values = style.faint(&format!("{}; default: {}", key.unit, key.shown_default()));
+        writeln!(out, "  {}   {values}\n      {}", key.key, key.meaning)?;
     }
     Ok(())
 }
@@ -80,10 +107,10 @@ pub(crate) fn print_json(out: &mut dyn Write) -> io::Result<()> {
     #[derive(Serialize)]
     struct Tables {
         schema: &'static str,
-        variables: &'static [Entry],
-        keys: &'static [Entry],
+        variables: &'static [Variable],
+        keys: Vec<Key>,
     }
-    let tables = Tables { schema: "stratalloc-config/1", variables: VARIABLES, keys: KEYS };
+    let tables = Tables { schema: "stratalloc-config/1", variables: VARIABLES, keys: keys().collect() };
     serde_json::to_writer_pretty(&mut *out, &tables)?;
     writeln!(out)
 }
@@ -93,14 +120,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_unique_and_nothing_is_empty() {
-        let mut names: Vec<_> = VARIABLES.iter().chain(KEYS).map(|entry| entry.name).collect();
+    fn names_are_unique() {
+        let mut names: Vec<_> = VARIABLES.iter().map(|variable| variable.name.to_owned()).collect();
+        names.extend(keys().map(|key| key.variable));
         names.sort_unstable();
         assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
-        for entry in VARIABLES.iter().chain(KEYS) {
-            assert!(
-                [entry.name, entry.default, entry.unit, entry.meaning].iter().all(|text| !text.is_empty())
-            );
-        }
+    }
+
+    #[test]
+    fn sizes_are_shown_both_ways() {
+        let key = keys().find(|key| key.unit == "bytes").expect("a size among the knobs");
+        assert!(key.shown_default().starts_with(&format!("{} (", key.default)));
     }
 }

@@ -20,8 +20,9 @@ use crate::failure::Failure;
 use crate::posix;
 use crate::scratch::Scratch;
 
-static EMBEDDED: &[u8] = include_bytes!(env!("STRATALLOC_EMBEDDED"));
-const HASH: &str = env!("STRATALLOC_EMBEDDED_HASH");
+// `EMBEDDED`, the bytes of the library, and `HASH`, a name for them: written by `build.rs`.
+include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
+
 const FILE_NAME: &str = "libstratalloc.so";
 /// Writable by the group or by others.
 const SHARED_WRITE: u32 = 0o022;

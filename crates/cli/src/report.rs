@@ -116,7 +116,7 @@ fn totals(summary: Option<&Summary>, usage: &Usage) -> Table<2> {
         row("committed", units::bytes(bytes));
     }
     if let Some(bytes) = number("resident_bytes") {
-        row("resident in the heap", units::bytes(bytes));
+        row("resident at the end", units::bytes(bytes));
     }
     row("peak RSS", peak_rss(number("peak_rss_kib"), usage.peak_rss_kib));
     let faults = |count: u64, kind: &str| format!("{} {kind}", units::count(count));

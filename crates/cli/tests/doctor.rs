@@ -57,6 +57,8 @@ fn configuration_is_listed() {
     let output = folder.stratalloc(["config", "--json"]).output().unwrap();
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(document["variables"].as_array().unwrap().iter().any(|entry| entry["name"] == "STRATALLOC_CONF"));
+    let keys = document["keys"].as_array().unwrap();
+    assert!(keys.iter().any(|entry| entry["variable"] == "STRATALLOC_PURGE_DELAY"), "{keys:?}");
     let text = folder.stratalloc(["config"]).output().unwrap().stdout;
     assert!(String::from_utf8(text).unwrap().contains("STRATALLOC_CONF"));
 }

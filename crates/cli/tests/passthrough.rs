@@ -108,7 +108,7 @@ fn quiet_writes_nothing_and_output_writes_elsewhere() {
 #[test]
 fn nothing_is_left_behind() {
     let folder = Folder::new("left");
-    assert!(folder.stratalloc(["run", "true"]).status().unwrap().success());
+    assert!(folder.stratalloc(["run", "-q", "--json", "/dev/null", "true"]).status().unwrap().success());
     let mut names: Vec<_> =
         fs::read_dir(folder.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();

@@ -2,10 +2,11 @@
 //!
 //! Not covered here: memory orderings, which `loom_*.rs` check in all interleavings of small cases. Each list is tried
 //! through the same small interface; a payload is written plainly before a push and read after a pop, for Miri
-//! and ThreadSanitizer to see.
+//! and ThreadSanitizer to see. Broken once each: the version, the order of push's steps, the fallback's lock, the `lock` prefix,
+//! one half left out of the comparison, `Mailbox::take_all` as load and store; each was noticed by a test of this file.
 #![cfg(all(not(loom), target_has_atomic = "64"))]
 
-use core::cell::UnsafeCell;
+use core::cell::{Cell, UnsafeCell};
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use stratalloc_primitives::lockfree::double_word::{DoubleWord, Locked, Native};
@@ -182,6 +183,47 @@ fn threads_conserve_the_records(stack: &impl Stack) {
     left.sort_unstable();
     assert_eq!(left, (0..RECORDS).collect::<Vec<_>>());
     assert_eq!(table.touches(), touches.into_inner() as u64);
+}
+
+/// The ABA case without a second thread: between `pop`'s look at the link and its exchange, the top leaves, the element
+/// under it leaves, and the top comes back.
+#[test]
+fn a_top_that_left_and_came_back_is_noticed() {
+    let table = Table::new();
+    let index_stack = IndexStack::new();
+    Stack::push_chain(&index_stack, &table, &[1, 0]);
+    let interrupted = Cell::new(false);
+    let popped = index_stack.pop(|index| {
+        let next = table.next(index);
+        if !interrupted.replace(true) {
+            assert_eq!(
+                (Stack::pop(&index_stack, &table), Stack::pop(&index_stack, &table)),
+                (Some(1), Some(0))
+            );
+            Stack::push(&index_stack, &table, 1);
+        }
+        next
+    });
+    assert_eq!((popped, index_stack.is_empty()), (Some(1), true));
+
+    fn tagged<D: DoubleWord>(stack: &TaggedStack<Record, D>) {
+        let table = Table::new();
+        Stack::push_chain(stack, &table, &[1, 0]);
+        let interrupted = Cell::new(false);
+        let popped = stack.pop(|node| {
+            // SAFETY: all nodes are records of the table, which outlives the stack.
+            let next = unsafe { node.as_ref() }.pointer.load(Ordering::Relaxed);
+            if !interrupted.replace(true) {
+                assert_eq!((Stack::pop(stack, &table), Stack::pop(stack, &table)), (Some(1), Some(0)));
+                Stack::push(stack, &table, 1);
+            }
+            next
+        });
+        assert_eq!(popped, Some(NonNull::from(&table.0[1])));
+        assert!(stack.is_empty());
+    }
+    tagged(&TaggedStack::over(Native::null()));
+    tagged(&TaggedStack::over(Locked::null()));
 }
 
 #[test]

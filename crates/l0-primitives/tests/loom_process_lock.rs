@@ -48,11 +48,14 @@ fn visits(process_id: u32, inherited: bool) {
     assert_eq!(world.visit(process_id), 1, "the lock stayed taken");
 }
 
+/// Weakened and seen failing: acquiring exchange relaxed, releasing exchange relaxed, the word taken by a store:
+/// "Concurrent write accesses to `UnsafeCell`".
 #[test]
 fn loom_process_lock_excludes() {
     loom::model(|| visits(PARENT, false));
 }
 
+/// Notices the same weakenings; the third one is the steal of the same word by two threads.
 #[test]
 fn loom_process_lock_is_stolen_by_one_thread() {
     loom::model(|| visits(CHILD, true));

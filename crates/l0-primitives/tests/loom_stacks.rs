@@ -109,7 +109,7 @@ impl<S: Stack> World<S> {
             held.push(index);
         }
         held.sort_unstable();
-        assert!(held.iter().copied().eq(0..held.len() as u32), "lost or doubled: {held:?}");
+        assert!((0..).zip(&held).all(|(expected, index)| expected == *index), "lost or doubled: {held:?}");
         assert_eq!(held.len(), self.records.len(), "lost: {held:?}");
     }
 }
@@ -175,8 +175,11 @@ impl Stack for TaggedStack<Record, Locked> {
     }
 }
 
-/// Runs two or three threads; each returns what it keeps.
-fn run<S: Stack, const N: usize>(world: &Arc<World<S>>, threads: [fn(&World<S>) -> Vec<u32>; N]) {
+/// What a thread does; it returns what it keeps.
+type Body<S> = fn(&World<S>) -> Vec<u32>;
+
+/// Runs two or three threads.
+fn run<S: Stack, const N: usize>(world: &Arc<World<S>>, threads: [Body<S>; N]) {
     let threads = threads.map(|body| {
         let world = world.clone();
         thread::spawn(move || body(&world))
@@ -190,6 +193,15 @@ fn keep(index: Option<u32>) -> Vec<u32> {
 }
 
 /// One thread takes both elements and puts the first back, while another is inside a pop.
+///
+/// Weakened and seen failing:
+/// * `IndexStack` without the version: "Concurrent write accesses to `UnsafeCell`" (one element with two owners).
+/// * `IndexStack::push` exchange relaxed, `pop` first load relaxed, `pop` failed exchange relaxed: the same.
+/// * `Versioned::next` without the version, `Locked`: "lost or doubled: [0, 0, 1]".
+/// * `Locked`, version loaded relaxed by `observe`, or stored relaxed: "lost or doubled: [0, 0, 1]" (an old link read
+///   under a new version).
+/// * `Locked`, lock taken relaxed, or given back relaxed: "Concurrent write accesses to `UnsafeCell`".
+/// * `Locked`, only the versions compared: "lost or doubled: [0, 0]" (a torn observation accepted).
 fn aba<S: Stack>() {
     let pop_both_push_one = |world: &World<S>| {
         let (first, second) = (world.pop(), world.pop());
@@ -201,6 +213,10 @@ fn aba<S: Stack>() {
 
 /// The same with `take_all`, after which as many pushes as before lead to an equal top: the version must not have
 /// started again.
+///
+/// Weakened and seen failing: `IndexStack::take_all` as a swap with 0: "Concurrent write accesses to `UnsafeCell`"; no other model
+/// notices. `Locked`, pointer loaded relaxed by `observe`, or stored relaxed: "Concurrent read and write accesses" (of
+/// `birth`).
 fn aba_over_take_all<S: Stack>() {
     let take_all_push_two = |world: &World<S>| {
         let mut taken = world.take_all();
@@ -214,6 +230,9 @@ fn aba_over_take_all<S: Stack>() {
 }
 
 /// Two threads push; a third pops meanwhile.
+///
+/// Weakened and seen failing: `IndexStack::push` exchange relaxed, `pop` first load relaxed ("Concurrent read and write
+/// accesses" of `birth`), `pop` failed exchange relaxed.
 fn push_push_pop<S: Stack>() {
     run(
         &World::<S>::new(2),
@@ -238,23 +257,35 @@ fn make_two<S: Stack>(world: &World<S>) -> Vec<u32> {
 }
 
 /// One thread pushes two elements; another takes all.
+///
+/// Weakened and seen failing: `IndexStack::take_all` relaxed, `push` exchange relaxed: "Concurrent write accesses to
+/// `UnsafeCell`". `Locked` with its lock taken or given back relaxed: the same.
 fn push_take_all<S: Stack>() {
     run(&World::<S>::new(2), [make_two, |world| world.take_all()]);
 }
 
 /// The element on top is popped by one thread, so that another one reaches the element below, which it has from a
 /// third: every exchange of the head must hand on what the pushes before it released.
+///
+/// Weakened and seen failing: `IndexStack::push` exchange relaxed, `pop` first load relaxed, `pop` failed exchange relaxed:
+/// "Concurrent write accesses to `UnsafeCell`", "Concurrent read and write accesses".
 fn deeper_element<S: Stack>() {
     run(&World::<S>::new(2), [make_two, |world| keep(world.pop()), |world| keep(world.pop())]);
 }
 
 /// One thread pushes two elements; another pops twice.
+///
+/// Weakened and seen failing: all that [`push_push_pop`] notices. `Locked`, pointer loaded relaxed by `observe`, or
+/// stored relaxed: "Concurrent read and write accesses" (of `birth`).
 fn push_push_against_pop_pop<S: Stack>() {
     let pop_two = |world: &World<S>| world.pop().into_iter().chain(world.pop()).collect();
     run(&World::<S>::new(2), [make_two, pop_two]);
 }
 
 /// Both threads pop and push what they got.
+///
+/// Weakened and seen failing: `IndexStack` without the version, `Locked` with its lock taken or given back relaxed: "Concurrent write
+/// accesses to `UnsafeCell`".
 fn both_put_back<S: Stack>() {
     let put_back = |world: &World<S>| {
         world.pop().into_iter().for_each(|index| world.push(index));
@@ -279,7 +310,7 @@ macro_rules! models {
 type OverLocked = TaggedStack<Record, Locked>;
 
 // The fallback's models have two threads: loom wakes all threads that yielded whenever one does, so that two waiting for the
-// spin lock starve its holder. The unbounded models with bounds would take minutes.
+// spin lock starve its holder. Where a bound stands, the unbounded model takes minutes.
 models! {
     loom_index_stack_aba: aba::<IndexStack>, None;
     loom_index_stack_aba_over_take_all: aba_over_take_all::<IndexStack>, None;

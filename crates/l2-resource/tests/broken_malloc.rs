@@ -151,7 +151,7 @@ unsafe extern "C" fn memalign_wants_powers(align: usize, size: usize) -> *mut c_
 
 unsafe extern "C" fn aligned_alloc_wants_multiples(align: usize, size: usize) -> *mut c_void {
     // Huge sizes are left to the original, which refuses them with the right error.
-    if size < 1 << 40 && !size.is_multiple_of(align) {
+    if size <= isize::MAX.unsigned_abs() && !size.is_multiple_of(align) {
         set_errno(EINVAL);
         return ptr::null_mut();
     }

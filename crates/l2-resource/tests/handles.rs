@@ -161,7 +161,11 @@ fn the_policy_learns_what_was_refused() {
 #[test]
 fn an_owned_block_releases_itself_wherever_it_is_dropped() {
     let bounded = Bounded::new(LEN);
+    OwnedBlock::new(&bounded, layout(100, 64)).unwrap().as_uninit_mut().fill(MaybeUninit::new(0xDD));
     let mut block = OwnedBlock::new_zeroed(&bounded, layout(100, 64)).unwrap();
+    // SAFETY: zeroed, so initialised.
+    let zero = |byte: &MaybeUninit<u8>| unsafe { byte.assume_init() } == 0;
+    assert!(block.as_uninit().iter().all(zero), "recycled memory is zeroed");
     block.as_uninit_mut()[99].write(9);
     block.try_resize(10_000).unwrap();
     assert!(block.len() >= 10_000 && block.as_ptr().addr().is_multiple_of(64));

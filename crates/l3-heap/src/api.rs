@@ -62,7 +62,7 @@ fn allocate_slow(family: u32, class: usize, zeroed: bool) -> *mut u8 {
         return ptr::null_mut();
     };
     if zeroed {
-        let size = class::TABLE[class % class::BINS].size as usize;
+        let size = class::facts(class).size as usize;
         // A block that was never used holds nothing but a link in its first word.
         let len = if zero { size_of::<usize>() } else { size };
         // SAFETY: the block is ours and has `size` bytes.
@@ -75,7 +75,7 @@ fn allocate_slow(family: u32, class: usize, zeroed: bool) -> *mut u8 {
 #[cold]
 #[inline(never)]
 fn allocate_large(family: u32, size: usize, align: usize, zeroed: bool) -> *mut u8 {
-    if size > SIZE_MAX - align || !region::ready() {
+    if align > SIZE_MAX || size > SIZE_MAX - align || !region::ready() {
         return ptr::null_mut();
     }
     if align > DOMAIN_ALIGN_MAX || size > MEDIUM_MAX {
@@ -292,7 +292,7 @@ pub(crate) fn family_of(ptr: *const u8) -> Option<u32> {
 pub fn good_size(size: usize) -> usize {
     let round = |unit: usize| size.checked_add(unit - 1).map_or(size, |padded| padded & !(unit - 1));
     if size <= SLAB_MAX {
-        class::TABLE[class::of(size) % class::BINS].size as usize
+        class::facts(class::of(size)).size as usize
     } else if size <= SMALL_MAX {
         round(crate::layout::GRANULE)
     } else if size <= MEDIUM_MAX {

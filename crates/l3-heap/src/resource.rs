@@ -33,7 +33,7 @@ fn block(ptr: *mut u8) -> Result<MemoryBlock, AllocError> {
 }
 
 fn classes() -> SizeClasses<'static> {
-    SizeClasses::computed(class::CLASSES - 1, |index| class::TABLE[(index + 1) % class::BINS].size as usize)
+    SizeClasses::computed(class::CLASSES - 1, |index| class::facts(index + 1).size as usize)
 }
 
 // SAFETY: blocks have the requested size and alignment and overlap no other (C1, T2 and S2 in SAFETY.md); they stay until they

@@ -4,7 +4,7 @@ use stratalloc_primitives::primitive::atomic::Ordering;
 
 use crate::layout::{CHUNK, CHUNKS_PER_AREA, SLICE, SLICES_PER_CHUNK};
 use crate::region::chunk::ChunkKind;
-use crate::small::class::{BINS, CLASSES, TABLE};
+use crate::small::class::{self, BINS, CLASSES};
 use crate::small::pool;
 use crate::small::slab::State;
 use crate::usage::{self, Domain};
@@ -145,8 +145,8 @@ pub fn statistics(out: &mut Statistics) {
         out.remote_frees += heap.remote_blocks.get();
         out.remote_batches += heap.remote_batches.get();
         for class in 1..CLASSES {
-            out.classes[class].allocations += heap.handed[class].get();
-            in_bins[class] += bin_length(heap.bins[class].get(), u32::from(TABLE[class].capacity));
+            out.classes[class].allocations += heap.handed(class).get();
+            in_bins[class] += bin_length(heap.bin(class).get(), u32::from(class::facts(class).capacity));
         }
     }
     let mut away = [0u64; BINS];
@@ -173,7 +173,7 @@ pub fn statistics(out: &mut Statistics) {
     let mut live_bytes = 0;
     for class in 1..CLASSES {
         let entry = &mut out.classes[class];
-        entry.size = TABLE[class].size;
+        entry.size = class::facts(class).size;
         entry.allocations = entry.allocations.saturating_sub(in_bins[class]);
         entry.live = away[class].saturating_sub(in_bins[class]).min(entry.allocations);
         live_bytes += entry.live * u64::from(entry.size);

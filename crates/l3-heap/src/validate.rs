@@ -93,7 +93,7 @@ fn check_slab(slab: &Slab, index: u32, state: State) -> Result<(), Violation> {
             "S2",
             "a free block starts at a multiple of the size",
             index,
-            (offset & 0xffff) as u64 % u64::from(slab.facts().size),
+            (offset & 0xffff) as u64 % u64::from(slab.facts().size.max(16)),
             0,
         )?;
         length += 1;
@@ -112,8 +112,8 @@ fn check_slab(slab: &Slab, index: u32, state: State) -> Result<(), Violation> {
 fn check_heap(heap: &ThreadHeap) -> Result<(), Violation> {
     let number = heap.index.get();
     for class in 1..CLASSES {
-        let bin = heap.bins[class].get();
-        match link::index(heap.cur[class].get()) {
+        let bin = heap.bin(class).get();
+        match link::index(heap.cur(class).get()) {
             None => equal("T2", "bin = null without a current slab", number, bin.addr() as u64, 0)?,
             Some(index) => {
                 let slab = region::slab(index);
@@ -128,7 +128,7 @@ fn check_heap(heap: &ThreadHeap) -> Result<(), Violation> {
                 )?;
             }
         }
-        let mut at = heap.partial[class].get();
+        let mut at = heap.partial(class).get();
         let mut before = link::END;
         while let Some(index) = link::index(at) {
             let slab = region::slab(index);

@@ -105,6 +105,9 @@ extern "C" fn malloc_stats() {
 /// The figures as XML on `stream`, 0; no option is known: any but 0 is `EINVAL`.
 ///
 /// The elements that glibc's readers look for (`system`, `aspace`, `total type="mmap"`) are there.
+///
+/// Written with `fwrite`, not to the stream's descriptor: the text keeps its place among what the program wrote, and
+/// streams without a descriptor work. No heap lock exists that stdio's own first buffer could meet.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn malloc_info(options: i32, stream: *mut os::File) -> i32 {
     if options != 0 {

@@ -85,9 +85,16 @@ core::arch::global_asm!(
     "brk #1",
 );
 
-/// Required by the language, reached by nothing: no code of this library or below it panics, and fat LTO removes this
-/// function (`tests/capi/run.sh` looks for it).
+/// Required by the language, reached by nothing: no code of this library or below it panics in a release build, where fat
+/// LTO then removes this function (`tests/capi/run.sh` looks for it). Debug builds check arithmetic: there it says where.
 #[panic_handler]
-fn never_reached(_: &core::panic::PanicInfo<'_>) -> ! {
+fn never_reached(info: &core::panic::PanicInfo<'_>) -> ! {
+    let mut said = text::complaint();
+    said.str("panic, a mistake of this library, at ");
+    if let Some(place) = info.location() {
+        said.str(place.file()).str(":").number(u64::from(place.line()));
+    }
+    said.str("\n");
+    drop(said);
     os::abort()
 }

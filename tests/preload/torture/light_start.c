@@ -32,19 +32,16 @@ static long resident_at_end(const char *library) {
     return resident;
 }
 
-static long least(const char *library) {
-    long value = 1L << 40;
-    for (int i = 0; i < 10; i++) {
-        long one = resident_at_end(library);
-        if (one < value) value = one;
-    }
-    return value;
-}
-
 int main(void) {
     if (!preloaded()) SKIP("nothing is preloaded");
     const char *library = getenv("LD_PRELOAD");
-    long with = least(library), without = least(NULL);
-    CHECK(with - without <= 120, "/bin/true: %ld KiB without, %ld with", without, with);
+    /* Where the loader puts things decides which 64 KiB windows of libc a page fault maps: means of many starts. */
+    long runs = scaled(150, 30), with = 0, without = 0;
+    for (long i = 0; i < runs; i++) {
+        with += resident_at_end(library);
+        without += resident_at_end(NULL);
+    }
+    with /= runs, without /= runs;
+    CHECK(with - without <= 120, "/bin/true: %ld KiB without, %ld with, above 120 more", without, with);
     PASS("/bin/true: %ld KiB without, %ld with", without, with);
 }

@@ -4,9 +4,9 @@
 #include "torture.h"
 
 enum { THREADS = 8, CELLS = 20000, PHASES = 24 };
-static const size_t budget = 4 * 1024 * 1024; /* live bytes a thread */
+static size_t budget; /* live bytes a thread */
 struct cell { size_t size; uint64_t seed; unsigned char bytes[]; };
-static struct cell *_Atomic exchange[256];
+static struct cell *_Atomic exchange[64];
 static pthread_barrier_t phase_begins, phase_ends;
 static long rounds;
 
@@ -47,7 +47,7 @@ static void *body(void *argument) {
             live += size;
             if (i % 8 == 0) { /* hand one on, take another over: remote frees */
                 live -= size;
-                cell = __atomic_exchange_n(&exchange[next_random(&random) % 256], cell, __ATOMIC_ACQ_REL);
+                cell = __atomic_exchange_n(&exchange[next_random(&random) % 64], cell, __ATOMIC_ACQ_REL);
                 if (!cell) continue;
                 live += cell->size;
             }
@@ -65,6 +65,7 @@ static void *body(void *argument) {
 
 int main(void) {
     rounds = scaled(20000, 500);
+    budget = scaled(10, 0) < 1 ? MIB : 4 * MIB; /* below SCALE 0.1 memory is little, too */
     const char *given = getenv("RESIDUE_KIB");
     long residue = given ? atol(given) : on_trial() ? 2048 : 32768; /* glibc keeps some 9 MiB here */
     free(malloc(1));
@@ -80,7 +81,7 @@ int main(void) {
         if (now > *peak) *peak = now;
     }
     for (int i = 0; i < THREADS; i++) join(threads[i]);
-    for (int i = 0; i < 256; i++) drop(exchange[i]);
+    for (int i = 0; i < 64; i++) drop(exchange[i]);
     malloc_trim(0);
     long rest = resident_kib();
     /* Eight phases see every mix; the last third must not stand above the middle one by more than a tenth and 4 MiB. */

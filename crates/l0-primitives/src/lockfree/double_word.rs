@@ -218,7 +218,7 @@ pub type Native = Packed;
 )))]
 pub type Native = Locked;
 
-// Not covered here: the orderings of `Locked` (tests/loom_tagged_stack.rs); those of the instructions, which no model sees.
+// Not covered here: the orderings of `Locked` (tests/loom_stacks.rs); those of the instructions, which no model sees.
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;

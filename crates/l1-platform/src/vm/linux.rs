@@ -89,7 +89,7 @@ fn reserve_trimmed(size: usize, align: usize, page: usize, access: Access) -> Re
     let Some(padded) = size.checked_add(align - page) else { return Err(OsError::OUT_OF_MEMORY) };
     let base = map(0, padded, access, 0)?;
     // `base` is page-aligned, so the aligned start lies at most `align - page` further on: no overflow.
-    let start = base.next_multiple_of(align);
+    let start = (base + align - 1) & !(align - 1);
     let head = start - base;
     let tail = padded - size - head;
     if head != 0 {

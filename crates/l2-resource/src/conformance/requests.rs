@@ -68,7 +68,7 @@ pub(super) fn huge<R: MemoryResource + ?Sized>(session: &mut Session<'_, R>) -> 
     session.enter("huge sizes", None);
     for align in session.config.alignments() {
         let most = isize::MAX.unsigned_abs() & !align.mask();
-        for size in [most, most - align.mask(), most / 2 + align.bytes()] {
+        for size in [most, most - align.mask(), (most - 4096) & !align.mask()] {
             for zeroed in [false, true] {
                 huge_once(session, size, align, zeroed)?;
             }
@@ -110,7 +110,9 @@ pub(super) fn huge_reallocate<R: MemoryResource + ?Sized>(
     for align in session.config.alignments() {
         let size = session.config.max_size.min(200);
         let most = isize::MAX.unsigned_abs();
-        for new_size in [most & !align.mask(), most, most + 1, usize::MAX - 15, usize::MAX - 1, usize::MAX] {
+        // With 32 bits one block of `isize::MAX` may exist.
+        let first = if usize::BITS < 64 { most + 1 } else { most & !align.mask() };
+        for new_size in [first, most + 1, usize::MAX - 15, usize::MAX - 1, usize::MAX] {
             let Some(live) = session.allocate(size, align, false)? else { continue };
             let address = live.block.address();
             let live = refuse(session, live, new_size)?;

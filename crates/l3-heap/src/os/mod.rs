@@ -2,6 +2,7 @@
 //!
 //! Each is a mapping of its own, listed in a table, and grows by moving page tables instead of bytes.
 
+mod slots;
 mod table;
 
 use core::ptr::NonNull;

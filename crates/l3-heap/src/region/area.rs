@@ -10,7 +10,9 @@ use stratalloc_primitives::bits;
 use stratalloc_primitives::primitive::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use super::chunk::Chunk;
+#[cfg(not(loom))]
 use crate::layout::GRANULES_PER_SLICE;
+#[cfg(not(loom))]
 use crate::medium::buddy_tree::BuddyTree;
 
 /// Levels of `avail`: runs of 1, 2, 4 … 64 granules, then aligned slices.
@@ -21,7 +23,8 @@ pub(crate) const SLICE_LEVEL: usize = 7;
 /// Record of one area; valid when all bytes are zero.
 #[repr(C, align(64))]
 pub(crate) struct Area {
-    /// Free chunks and larger blocks.
+    /// Free chunks and larger blocks. (Has models of its own.)
+    #[cfg(not(loom))]
     pub(crate) tree: BuddyTree,
     /// 0 until the area's records are usable and its tree was filled.
     pub(crate) active: AtomicU8,
@@ -37,6 +40,7 @@ fn levels_of(free: u64) -> u8 {
     let runs = if longest == 0 { 0 } else { (2u32 << longest.ilog2()) - 1 };
     let pairs = free & (free >> 1);
     let slices = pairs & (pairs >> 2) & SLICE_STARTS;
+    #[cfg(not(loom))]
     const _: () = assert!(GRANULES_PER_SLICE == 4);
     // Seven run levels (2^0 … 2^6) fit the low bits; the slice level is bit 7.
     #[allow(clippy::cast_possible_truncation, reason = "runs < 2^7")]
@@ -45,9 +49,23 @@ fn levels_of(free: u64) -> u8 {
 }
 
 impl Area {
+    /// An area without hints, for the models: the region's records are zeroed memory.
+    #[cfg(loom)]
+    pub(crate) fn new() -> Self {
+        let words = |_| core::array::from_fn(|_| AtomicU64::new(0));
+        Self { active: AtomicU8::new(0), avail: core::array::from_fn(words) }
+    }
+
+    /// Whether the hint of `level` names chunk `index` right now.
+    #[cfg(loom)]
+    pub(crate) fn names(&self, index: u32, level: usize) -> bool {
+        let word = &self.avail[level & 7][(index / 64) as usize & 7];
+        word.fetch_or(0, Ordering::Acquire) >> (index % 64) & 1 != 0
+    }
+
     /// After granules came back: names the chunk at every level that it now supports.
     pub(crate) fn announce(&self, chunk: &Chunk, index: u32, free: u64) {
-        let missing = levels_of(free) & !chunk.summary.load(Ordering::SeqCst);
+        let missing = levels_of(free) & !chunk.named();
         if missing == 0 {
             return;
         }

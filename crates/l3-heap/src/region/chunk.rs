@@ -61,6 +61,8 @@ pub(crate) struct Chunk {
     pub(crate) moved: AtomicU8,
 }
 
+// (Loom's atomics are larger.)
+#[cfg(not(loom))]
 const _: () = assert!(size_of::<Chunk>() == 64);
 
 /// A run of granules claimed from a chunk.
@@ -73,6 +75,24 @@ pub(crate) struct Claim {
 }
 
 impl Chunk {
+    /// A chunk that is not split, for the models: the region's records are zeroed memory.
+    #[cfg(loom)]
+    pub(crate) fn new() -> Self {
+        Self {
+            free: AtomicU64::new(0),
+            dirty: AtomicU64::new(0),
+            ends: AtomicU64::new(0),
+            private_free: AtomicU64::new(0),
+            extent: AtomicUsize::new(0),
+            family: AtomicU32::new(0),
+            kind: AtomicU8::new(0),
+            summary: AtomicU8::new(0),
+            huge: AtomicU8::new(0),
+            backed: AtomicU8::new(0),
+            moved: AtomicU8::new(0),
+        }
+    }
+
     pub(crate) fn kind(&self) -> ChunkKind {
         match self.kind.load(Ordering::Relaxed) {
             1 => ChunkKind::Split,
@@ -92,7 +112,21 @@ impl Chunk {
 
     /// Free granules right now.
     pub(crate) fn free_mask(&self, private: bool) -> u64 {
-        self.occupancy(private).load(Ordering::SeqCst)
+        let word = self.occupancy(private);
+        #[cfg(not(loom))]
+        return word.load(Ordering::SeqCst);
+        // Loom takes such a load for an acquiring one, which may be stale; its read-modify-writes read the latest value.
+        #[cfg(loom)]
+        return word.fetch_or(0, Ordering::Acquire);
+    }
+
+    /// The `avail` levels that name this chunk, right now.
+    pub(super) fn named(&self) -> u8 {
+        #[cfg(not(loom))]
+        return self.summary.load(Ordering::SeqCst);
+        // As above.
+        #[cfg(loom)]
+        return self.summary.fetch_or(0, Ordering::Acquire);
     }
 
     /// Turns a wholly owned chunk into a split one with `taken` granules in use by the caller.

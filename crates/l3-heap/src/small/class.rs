@@ -19,8 +19,8 @@ const FINE_CLASSES: usize = FINE_MAX / FINE_STEP;
 const COARSE_STEP: usize = 128;
 /// Classes, class 0 included: it stays empty, so that a request of 0 bytes reaches the slow path.
 pub(crate) const CLASSES: usize = 1 + FINE_CLASSES + 8 + 8 + 4 + 4 + 4;
-/// Length of per-class arrays: the classes rounded up to full cache lines of pointers.
-pub(crate) const BINS: usize = 96;
+/// Length of per-class arrays: a power of two, so that a class taken modulo it is in range and costs no test.
+pub(crate) const BINS: usize = 128;
 
 /// Static facts of one class.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +34,7 @@ pub(crate) struct Class {
 }
 
 /// Facts of every class, by class number.
-pub(crate) static TABLE: [Class; BINS] = table();
+static TABLE: [Class; BINS] = table();
 static COARSE: [u8; SLAB_MAX / COARSE_STEP] = coarse();
 
 const fn size_of_class(class: usize) -> usize {
@@ -60,8 +60,8 @@ const fn table() -> [Class; BINS] {
     while class < CLASSES {
         let size = size_of_class(class);
         let capacity = SLICE / size;
-        // An eighth of the slab, at most 16 blocks: waking earlier costs time, later costs memory (docs/experiments).
-        let mut wake = capacity / 8;
+        // A sixteenth of the slab, at most 16 blocks: waking earlier costs time, later costs memory (docs/experiments).
+        let mut wake = capacity / 16;
         if wake > 16 {
             wake = 16;
         }
@@ -92,6 +92,12 @@ const fn coarse() -> [u8; SLAB_MAX / COARSE_STEP] {
     t
 }
 
+/// Facts of a class.
+#[inline]
+pub(crate) fn facts(class: usize) -> &'static Class {
+    &TABLE[class % BINS]
+}
+
 /// Class of a request of up to [`FINE_MAX`] bytes; 0 for a request of 0 bytes.
 #[inline(always)]
 pub(crate) const fn of_fine(size: usize) -> usize {
@@ -104,7 +110,7 @@ pub(crate) const fn of(size: usize) -> usize {
     if size <= FINE_MAX {
         if size == 0 { 1 } else { of_fine(size) }
     } else {
-        COARSE[(size - 1) / COARSE_STEP] as usize
+        COARSE[(size - 1) / COARSE_STEP % COARSE.len()] as usize
     }
 }
 
@@ -114,7 +120,7 @@ pub(crate) const fn of_aligned(size: usize, align: usize) -> usize {
     let rounded = (if size == 0 { 1 } else { size } + align - 1) & !(align - 1);
     let mut class = of(rounded);
     // A power of two lies within two doublings, and the last class is one: the walk ends.
-    while (TABLE[class].size as usize) & (align - 1) != 0 {
+    while (TABLE[class % BINS].size as usize) & (align - 1) != 0 {
         class += 1;
     }
     class

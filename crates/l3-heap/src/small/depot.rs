@@ -17,16 +17,20 @@ use crate::region;
 
 static STACKS: [IndexStack; BINS] = [const { IndexStack::new() }; BINS];
 
+fn stack(class: usize) -> &'static IndexStack {
+    &STACKS[class % BINS]
+}
+
 /// Gives up a slab that is Current or Partial and in no list.
 pub(crate) fn put(slab: &'static Slab) {
     slab.set_state(State::Partial);
     slab.set_owner(ptr::null());
-    STACKS[slab.class()].push(region::slab_index(slab), |next| slab.next.store(next, Ordering::Relaxed));
+    stack(slab.class()).push(region::slab_index(slab), |next| slab.next.store(next, Ordering::Relaxed));
 }
 
 /// Takes a slab of `class` for `heap`; it is Current then.
 pub(crate) fn take(heap: &'static ThreadHeap, class: usize) -> Option<&'static Slab> {
-    let stack = &STACKS[class];
+    let stack = stack(class);
     if stack.is_empty() {
         return None;
     }
@@ -38,7 +42,7 @@ pub(crate) fn take(heap: &'static ThreadHeap, class: usize) -> Option<&'static S
 /// Lets `heap` look through the whole depot: slabs that became empty go back to the region, the rest returns to its stack.
 pub(crate) fn sweep(heap: &'static ThreadHeap) {
     for class in 1..BINS {
-        let mut next = STACKS[class].take_all().map_or(link::END, link::to);
+        let mut next = stack(class).take_all().map_or(link::END, link::to);
         while let Some(index) = link::index(next) {
             let slab = region::slab(index);
             next = slab.next.load(Ordering::Relaxed);

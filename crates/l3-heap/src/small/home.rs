@@ -75,18 +75,18 @@ fn woke(heap: &ThreadHeap, slab: &'static Slab) {
 /// suffices; else the chain goes straight into the bin.
 fn all_home(heap: &ThreadHeap, slab: &'static Slab) {
     let class = slab.class();
-    if heap.partial[class].get() != 0 {
-        heap.cur[class].set(0);
+    if heap.partial(class).get() != 0 {
+        heap.cur(class).set(0);
         retire(heap, slab);
         return;
     }
     let (chain, length) = slab.take_chain();
-    heap.handed[class].set(heap.handed[class].get() + u64::from(length));
+    heap.handed(class).set(heap.handed(class).get() + u64::from(length));
     heap.bin(class).set(chain);
 }
 
 pub(crate) fn link_partial(heap: &ThreadHeap, slab: &'static Slab) {
-    let head = &heap.partial[slab.class()];
+    let head = heap.partial(slab.class());
     let index = link::to(region::slab_index(slab));
     let next = head.get();
     slab.set_state(State::Partial);
@@ -102,7 +102,7 @@ pub(crate) fn unlink(heap: &ThreadHeap, slab: &'static Slab) {
     let (prev, next) = (slab.prev.get(), slab.next.load(Ordering::Relaxed));
     match link::index(prev) {
         Some(prev) => region::slab(prev).next.store(next, Ordering::Relaxed),
-        None => heap.partial[slab.class()].set(next),
+        None => heap.partial(slab.class()).set(next),
     }
     if let Some(next) = link::index(next) {
         region::slab(next).prev.set(prev);
@@ -200,7 +200,7 @@ pub(crate) fn surrender(heap: &'static ThreadHeap) {
     drain(heap);
     for class in 1..super::class::CLASSES {
         return_bin(heap, class);
-        while let Some(index) = link::index(heap.partial[class].get()) {
+        while let Some(index) = link::index(heap.partial(class).get()) {
             let slab = region::slab(index);
             unlink(heap, slab);
             depot::put(slab);
@@ -215,7 +215,7 @@ pub(crate) fn surrender(heap: &'static ThreadHeap) {
 /// Puts the blocks of a bin back into their slab, and the slab where it belongs then.
 fn return_bin(heap: &'static ThreadHeap, class: usize) {
     let mut block = heap.bin(class).replace(ptr::null_mut());
-    let Some(index) = link::index(heap.cur[class].replace(link::END)) else { return };
+    let Some(index) = link::index(heap.cur(class).replace(link::END)) else { return };
     let slab = region::slab(index);
     let mut returned = 0u64;
     while !block.is_null() {
@@ -225,7 +225,7 @@ fn return_bin(heap: &'static ThreadHeap, class: usize) {
         block = next;
         returned += 1;
     }
-    heap.handed[class].set(heap.handed[class].get().wrapping_sub(returned));
+    heap.handed(class).set(heap.handed(class).get().wrapping_sub(returned));
     let facts = slab.facts();
     let out = slab.needed.get();
     if out == 0 {
@@ -241,7 +241,8 @@ fn return_bin(heap: &'static ThreadHeap, class: usize) {
 /// A slab whose blocks are all out becomes Full: nobody looks at it until `wake` of them are home.
 pub(crate) fn fill(slab: &Slab) {
     let wake = u32::from(slab.facts().wake);
-    slab.set_state(State::Full);
     slab.start.set(wake);
     slab.needed.set(wake);
+    // Last: from here on another thread may reclaim the slab.
+    slab.set_state(State::Full);
 }

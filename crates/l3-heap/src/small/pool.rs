@@ -174,9 +174,9 @@ pub(crate) fn retire_shard(heap: &'static ThreadHeap) {
     free::publish_rings(heap);
     home::discard_mail(heap);
     for class in 0..super::class::BINS {
-        heap.bins[class].set(ptr::null_mut());
-        heap.cur[class].set(link::END);
-        heap.partial[class].set(link::END);
+        heap.bin(class).set(ptr::null_mut());
+        heap.cur(class).set(link::END);
+        heap.partial(class).set(link::END);
     }
     heap.spare.set(link::END);
     heap.missed.set(link::END);

@@ -29,17 +29,17 @@ pub(crate) struct Refilled {
 /// Fills the empty bin of `class` and takes one block. `None`: out of memory.
 pub(crate) fn refill(heap: &'static ThreadHeap, class: usize) -> Option<Refilled> {
     loop {
-        if let Some(index) = link::index(heap.cur[class].get()) {
+        if let Some(index) = link::index(heap.cur(class).get()) {
             let slab = region::slab(index);
             if let Some(refilled) = from_current(heap, slab, class) {
                 return Some(refilled);
             }
             home::fill(slab);
-            heap.cur[class].set(link::END);
+            heap.cur(class).set(link::END);
         }
         tick(heap);
         let slab = next_slab(heap, class)?;
-        heap.cur[class].set(link::to(region::slab_index(slab)));
+        heap.cur(class).set(link::to(region::slab_index(slab)));
     }
 }
 
@@ -52,7 +52,7 @@ fn from_current(heap: &ThreadHeap, slab: &'static Slab, class: usize) -> Option<
     } else {
         return None;
     };
-    heap.handed[class].set(heap.handed[class].get() + u64::from(length));
+    heap.handed(class).set(heap.handed(class).get() + u64::from(length));
     home::count(heap, slab, u32::from(slab.carved.get()));
     // SAFETY: the chain is not empty and its blocks are free blocks of a slab that this heap owns.
     heap.bin(class).set(unsafe { &*chain }.next.get());
@@ -63,7 +63,8 @@ fn from_current(heap: &ThreadHeap, slab: &'static Slab, class: usize) -> Option<
 /// (true only for blocks of a page and more, which are carved one at a time).
 fn carve(slab: &'static Slab) -> (*mut Block, u32, bool) {
     let facts = slab.facts();
-    let size = facts.size as usize;
+    // Never 0 for a slab's class; said here so that no division needs a test.
+    let size = (facts.size as usize).max(16);
     let carved = slab.carved.get() as usize;
     let page_end = (carved * size + size + CARVE - 1) & !(CARVE - 1);
     let until = (page_end / size).min(facts.capacity as usize);
@@ -88,7 +89,7 @@ fn carve(slab: &'static Slab) -> (*mut Block, u32, bool) {
 /// A slab of `class` with at least one block to give, Current and owned by `heap`.
 fn next_slab(heap: &'static ThreadHeap, class: usize) -> Option<&'static Slab> {
     home::drain(heap);
-    if let Some(index) = link::index(heap.partial[class].get()) {
+    if let Some(index) = link::index(heap.partial(class).get()) {
         let slab = region::slab(index);
         home::unlink(heap, slab);
         slab.set_state(State::Current);

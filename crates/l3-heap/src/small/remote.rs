@@ -24,8 +24,15 @@
 //! the token off and looks at the owner once more: adopting stores the owner *before* it takes the chain, both are
 //! ordered through the word, so either adoption sees the chain, or `deliver` sees the adopter and turns the token on again.
 //!
+//! A thread that sleeps does not look into its mailbox. So whoever publishes the last block of a **full** slab takes the whole chain
+//! away from the sleeper and gives the slab back to the region (`reclaim` in `free`): with every block in hand, nobody else can
+//! free into the slab, and a full slab is in no list of its owner. What a sleeping thread can hold back is therefore its
+//! current and partial slabs, and full slabs of which some block is still in use.
+//!
 //! | access | order | pairs with | carries |
 //! | --- | --- | --- | --- |
+//! | reclaim: CAS on `remote` | AcqRel | publish | the blocks; that every earlier life of the slab is over |
+//! | `state` becomes Full / is read by reclaim | Release / Acquire | each other | the owner's last accesses to the record |
 //! | publish: CAS on `remote` | AcqRel | drain, adopt | release: the blocks' links and contents; acquire: an adopter's owner store |
 //! | drain: swap on `remote` | AcqRel | publish | acquire: the blocks; release: that they are free again |
 //! | adopt: `fetch_and` on `remote` | AcqRel | publish, deliver | release: the owner stored before it |
@@ -38,6 +45,7 @@
 
 use core::fmt;
 
+use stratalloc_primitives::lockfree::{Mailbox, link};
 use stratalloc_primitives::primitive::atomic::{AtomicU64, Ordering};
 
 /// Bits of an offset in a slab, in units of 16 bytes: 64 KiB / 16 = 2^12.
@@ -59,6 +67,15 @@ pub(crate) struct Chain {
     pub(crate) head: u16,
     pub(crate) tail: u16,
     pub(crate) count: u16,
+}
+
+/// What a thread learns when it publishes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Published {
+    /// The caller turned the token on and must [`deliver`].
+    pub(crate) token: bool,
+    /// Blocks that wait now.
+    pub(crate) waiting: u16,
 }
 
 /// The `remote` word of a slab record. All bits zero: no blocks, no token.
@@ -90,8 +107,7 @@ impl RemoteWord {
     }
 
     /// Puts `chain` in front; `link(tail, head)` makes the block at offset `tail` point to the one at `head` (or to nothing).
-    /// True when the caller turned the token on and must [`deliver`].
-    pub(crate) fn publish(&self, chain: Chain, mut link: impl FnMut(u16, Option<u16>)) -> bool {
+    pub(crate) fn publish(&self, chain: Chain, mut link: impl FnMut(u16, Option<u16>)) -> Published {
         let mut seen = self.0.load(Ordering::Relaxed);
         loop {
             let before = unpack(seen);
@@ -107,7 +123,19 @@ impl RemoteWord {
                 Ordering::AcqRel,
                 Ordering::Relaxed,
             ) {
-                Ok(_) => return seen & TOKEN == 0,
+                Ok(_) => return Published { token: seen & TOKEN == 0, waiting: joined.count },
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// Takes the chain if it has exactly `count` blocks, and leaves the token as it is (R2).
+    pub(crate) fn fold_exact(&self, count: u16) -> Option<Chain> {
+        let mut seen = self.0.load(Ordering::Relaxed);
+        loop {
+            let chain = unpack(seen).filter(|chain| chain.count == count)?;
+            match self.0.compare_exchange_weak(seen, seen & TOKEN, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return Some(chain),
                 Err(now) => seen = now,
             }
         }
@@ -189,4 +217,52 @@ pub(crate) fn deliver<D: Directory>(directory: &D, record: D::Record) {
             return;
         }
     }
+}
+
+/// What an owner needs besides.
+#[cfg_attr(
+    not(loom),
+    allow(dead_code, reason = "so far `home` has these three steps itself; the models take them from here")
+)]
+pub(crate) trait Owners: Directory {
+    /// Whether `owner` owns the record. Exact for who holds `owner`: only the holder makes it an owner, or ends that.
+    fn owns(&self, owner: Self::Owner, record: Self::Record) -> bool;
+    /// Stores the record's owner, relaxed; `None` is nobody.
+    fn set_owner(&self, record: Self::Record, owner: Option<Self::Owner>);
+    /// The owner's mailbox.
+    fn mailbox(&self, owner: Self::Owner) -> &Mailbox;
+    /// The record of an index in a mailbox.
+    fn record(&self, index: u32) -> Self::Record;
+    /// The record's link in the mailbox, read relaxed.
+    fn mail_link(&self, record: Self::Record) -> u32;
+}
+
+/// The holder of `owner` takes all mail: chains of its own records go to `home`, other records to their owners. True if there
+/// was any.
+#[cfg_attr(not(loom), allow(dead_code, reason = "as `Owners`"))]
+pub(crate) fn drain<D: Owners>(
+    directory: &D,
+    owner: D::Owner,
+    mut home: impl FnMut(D::Record, Chain),
+) -> bool {
+    let first = directory.mailbox(owner).take_all();
+    // The walk reads a record's link before it hands it out: once the token goes, the record may be linked elsewhere.
+    for index in link::walk(first, |index| directory.mail_link(directory.record(index))) {
+        let record = directory.record(index);
+        if !directory.owns(owner, record) {
+            deliver(directory, record);
+        } else if let Some(chain) = directory.word(record).take() {
+            home(record, chain);
+        }
+    }
+    first != link::END
+}
+
+/// Makes `owner` the owner of a record that the caller has exclusively and that had none; returns the blocks that came home
+/// meanwhile.
+#[cfg_attr(not(loom), allow(dead_code, reason = "as `Owners`"))]
+pub(crate) fn adopt<D: Owners>(directory: &D, owner: D::Owner, record: D::Record) -> Option<Chain> {
+    // The owner first, then the chain: see "Why no chain is forgotten".
+    directory.set_owner(record, Some(owner));
+    directory.word(record).fold()
 }

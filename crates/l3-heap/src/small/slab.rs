@@ -105,13 +105,13 @@ impl Slab {
     /// Facts of the class.
     #[inline]
     pub(crate) fn facts(&self) -> &'static Class {
-        // The mask keeps the index inside the table whatever the byte holds.
-        &class::TABLE[self.class() % class::BINS]
+        class::facts(self.class())
     }
 
     #[inline]
     pub(crate) fn state(&self) -> State {
-        match self.state.load(Ordering::Relaxed) {
+        // Acquire for `reclaim`, which reads another heap's slab; free on x86.
+        match self.state.load(Ordering::Acquire) {
             1 => State::Current,
             2 => State::Full,
             3 => State::Partial,
@@ -122,7 +122,7 @@ impl Slab {
 
     #[inline]
     pub(crate) fn set_state(&self, state: State) {
-        self.state.store(state as u8, Ordering::Relaxed);
+        self.state.store(state as u8, Ordering::Release);
     }
 
     /// True for a slice that is cut into blocks; readable by whoever holds a block in it (S5).

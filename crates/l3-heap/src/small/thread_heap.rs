@@ -59,13 +59,13 @@ pub(crate) struct ThreadHeap {
     /// The region as `free` sees it.
     pub(crate) view: View,
     /// Free blocks per class, ready to hand out.
-    pub(crate) bins: [Cell<*mut Block>; BINS],
+    bins: [Cell<*mut Block>; BINS],
     /// Slab (number + 1) whose blocks are in the bin.
-    pub(crate) cur: [Cell<u32>; BINS],
+    cur: [Cell<u32>; BINS],
     /// Slabs (number + 1) with room, most recent first.
-    pub(crate) partial: [Cell<u32>; BINS],
+    partial: [Cell<u32>; BINS],
     /// Blocks that were put into bins, per class, since the heap exists.
-    pub(crate) handed: [Cell<u64>; BINS],
+    handed: [Cell<u64>; BINS],
     /// Blocks of other threads' slabs.
     pub(crate) rings: Rings,
     /// One empty slab (number + 1).
@@ -174,6 +174,24 @@ impl ThreadHeap {
         block_ref.next.set(front);
         bin.set(block);
         true
+    }
+
+    /// Slab (number + 1) whose blocks are in the bin of `class`.
+    #[inline]
+    pub(crate) fn cur(&self, class: usize) -> &Cell<u32> {
+        &self.cur[class % BINS]
+    }
+
+    /// Head (number + 1) of the partial list of `class`.
+    #[inline]
+    pub(crate) fn partial(&self, class: usize) -> &Cell<u32> {
+        &self.partial[class % BINS]
+    }
+
+    /// Blocks of `class` that were put into the bin so far.
+    #[inline]
+    pub(crate) fn handed(&self, class: usize) -> &Cell<u64> {
+        &self.handed[class % BINS]
     }
 
     /// Pops a block of `class`, or null.

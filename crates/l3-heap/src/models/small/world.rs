@@ -1,0 +1,212 @@
+//! The directory of the models: two heaps, a few records with a few blocks, a depot of two classes.
+//!
+//! The steps of `home` and `depot` around the protocol are repeated here (`put`, `take`, `retire`, `begin`), one line each;
+//! publishing, delivering, draining and adopting are the real code.
+
+use loom::cell::UnsafeCell;
+use loom::sync::Arc;
+use stratalloc_primitives::lockfree::{IndexStack, Mailbox, link};
+use stratalloc_primitives::primitive::atomic::{AtomicU32, Ordering};
+
+use super::remote::{self, Chain, Directory, Owners, RemoteWord, deliver};
+
+/// Blocks of a record. The last one is for [`World::settle`].
+const BLOCKS: u16 = 4;
+const LAST: u16 = BLOCKS - 1;
+const HEAPS: u32 = 2;
+
+struct Record {
+    word: RemoteWord,
+    /// Heap + 1; 0 is nobody.
+    owner: AtomicU32,
+    mail: AtomicU32,
+    /// Link in the depot.
+    next: AtomicU32,
+    /// What only the owner touches: per block, how often it came home.
+    home: UnsafeCell<[u32; BLOCKS as usize]>,
+    /// Whether the record is in a mailbox: touched by the holder of the token, and nobody else (R1).
+    posted: UnsafeCell<bool>,
+    /// Each block's link, touched by who freed it, then by the owner.
+    blocks: [UnsafeCell<Option<u16>>; BLOCKS as usize],
+}
+
+/// Everything that threads share.
+pub(super) struct World {
+    mailboxes: [Mailbox; HEAPS as usize],
+    records: [Record; 2],
+    depot: [IndexStack; 2],
+}
+
+// SAFETY: the cells are touched as the protocol allows, which is what the models check.
+unsafe impl Sync for World {}
+// SAFETY: as above.
+unsafe impl Send for World {}
+
+impl Directory for World {
+    type Record = u32;
+    type Owner = u32;
+
+    fn word(&self, record: u32) -> &RemoteWord {
+        &self.records[record as usize].word
+    }
+
+    fn owner(&self, record: u32) -> Option<u32> {
+        link::index(self.records[record as usize].owner.load(Ordering::Relaxed))
+    }
+
+    fn post(&self, owner: u32, record: u32) {
+        let mail = &self.records[record as usize];
+        // SAFETY: the caller holds the token (R1).
+        let before = mail.posted.with_mut(|posted| unsafe { posted.replace(true) });
+        assert!(!before, "R1: a record in two mailboxes");
+        self.mailboxes[owner as usize].push(record, |next| mail.mail.store(next, Ordering::Relaxed));
+    }
+}
+
+impl Owners for World {
+    fn owns(&self, owner: u32, record: u32) -> bool {
+        self.owner(record) == Some(owner)
+    }
+
+    fn set_owner(&self, record: u32, owner: Option<u32>) {
+        self.records[record as usize].owner.store(owner.map_or(link::END, link::to), Ordering::Relaxed);
+    }
+
+    fn mailbox(&self, owner: u32) -> &Mailbox {
+        &self.mailboxes[owner as usize]
+    }
+
+    fn record(&self, index: u32) -> u32 {
+        index
+    }
+
+    /// Read once for every record that a drain takes out, before it goes on.
+    fn mail_link(&self, record: u32) -> u32 {
+        let mail = &self.records[record as usize];
+        // SAFETY: the mailbox was taken: the taker holds the tokens of its records (R1).
+        let before = mail.posted.with_mut(|posted| unsafe { posted.replace(false) });
+        assert!(before, "R1: a record in a mailbox without having been posted");
+        mail.mail.load(Ordering::Relaxed)
+    }
+}
+
+impl World {
+    /// Two records, owned by heap 0; nothing freed.
+    pub(super) fn new() -> Arc<Self> {
+        let record = |_| Record {
+            word: RemoteWord::new(),
+            owner: AtomicU32::new(link::to(0)),
+            mail: AtomicU32::new(link::END),
+            next: AtomicU32::new(link::END),
+            home: UnsafeCell::new([0; BLOCKS as usize]),
+            posted: UnsafeCell::new(false),
+            blocks: core::array::from_fn(|_| UnsafeCell::new(None)),
+        };
+        Arc::new(Self {
+            mailboxes: core::array::from_fn(|_| Mailbox::new()),
+            records: core::array::from_fn(record),
+            depot: core::array::from_fn(|_| IndexStack::new()),
+        })
+    }
+
+    /// A thread that does not own the record frees the blocks of `chain` (linked by their numbers, descending from the head).
+    pub(super) fn free(&self, record: u32, head: u16, count: u16) {
+        let blocks = &self.records[record as usize].blocks;
+        let tail = head + 1 - count;
+        let link = |block: u16, next: Option<u16>| {
+            // SAFETY: the caller holds the block: it just freed it, and has not published it yet.
+            blocks[block as usize].with_mut(|cell| unsafe { *cell = next });
+        };
+        for block in tail + 1..=head {
+            link(block, Some(block - 1));
+        }
+        if self.word(record).publish(Chain { head, tail, count }, link) {
+            deliver(self, record);
+        }
+    }
+
+    /// The owner takes a chain home; its blocks and the record's plain fields are its own.
+    fn splice(&self, record: u32, chain: Chain) {
+        let slab = &self.records[record as usize];
+        let mut at = Some(chain.head);
+        let mut last = chain.head;
+        for _ in 0..chain.count {
+            let block = at.expect("a chain is as long as it says");
+            last = block;
+            // SAFETY: taking the chain made its blocks the owner's.
+            at = slab.blocks[block as usize].with_mut(|cell| unsafe { cell.replace(None) });
+            // SAFETY: only the owner touches the plain fields (S1).
+            slab.home.with_mut(|home| unsafe { (*home)[block as usize] += 1 });
+        }
+        assert_eq!((last, at), (chain.tail, None), "a chain ends at its tail");
+    }
+
+    /// What any use of a record by its owner does: touch the plain fields.
+    pub(super) fn touch(&self, record: u32) {
+        // SAFETY: only the owner touches the plain fields (S1).
+        self.records[record as usize].home.with_mut(|home| unsafe { (*home)[0] += 0 });
+    }
+
+    /// `home::drain`.
+    pub(super) fn drain(&self, heap: u32) {
+        remote::drain(self, heap, |record, chain| self.splice(record, chain));
+    }
+
+    /// `home::adopt`.
+    fn adopt(&self, heap: u32, record: u32) {
+        if let Some(chain) = remote::adopt(self, heap, record) {
+            self.splice(record, chain);
+        }
+        self.touch(record);
+    }
+
+    /// `depot::put`.
+    pub(super) fn put(&self, class: usize, record: u32) {
+        self.touch(record);
+        self.set_owner(record, None);
+        let slab = &self.records[record as usize];
+        self.depot[class].push(record, |next| slab.next.store(next, Ordering::Relaxed));
+    }
+
+    /// `depot::take`.
+    pub(super) fn take(&self, heap: u32, class: usize) -> Option<u32> {
+        let next = |record: u32| self.records[record as usize].next.load(Ordering::Relaxed);
+        let record = self.depot[class].pop(next)?;
+        self.adopt(heap, record);
+        Some(record)
+    }
+
+    /// `home::retire` and `slice::give`: the slab is empty; its slice goes back, its record may serve another slab.
+    pub(super) fn retire(&self, record: u32) {
+        self.touch(record);
+        self.set_owner(record, None);
+    }
+
+    /// `slice::take` and `Slab::begin`: the record's next life. The word is left as it is (R2).
+    pub(super) fn begin(&self, heap: u32, record: u32) {
+        self.set_owner(record, Some(heap));
+        self.touch(record);
+    }
+
+    /// When all is quiet: what lies in the depot is adopted and all mail is read. Then each of the first `freed` blocks of the
+    /// record is home, once, and the next free of all is announced to the owner: no token was left behind.
+    pub(super) fn settle(&self, record: u32, freed: u16) {
+        while self.take(0, 0).is_some() {}
+        self.read_all_mail();
+        let home = |block: u16| {
+            // SAFETY: this is the only thread left.
+            self.records[record as usize].home.with(|home| unsafe { (*home)[block as usize] })
+        };
+        for block in 0..freed {
+            assert_eq!(home(block), 1, "times that block {block} came home");
+        }
+        self.free(record, LAST, 1);
+        self.read_all_mail();
+        assert_eq!(home(LAST), 1, "a free after all the others came home");
+    }
+
+    fn read_all_mail(&self) {
+        // Twice: what was forwarded to a heap already drained.
+        (0..2 * HEAPS).for_each(|heap| self.drain(heap % HEAPS));
+    }
+}
