@@ -210,3 +210,18 @@ fn accounted(usage: &libc::rusage) -> Usage {
         switches: count(usage.ru_nvcsw) + count(usage.ru_nivcsw),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! Covers the one decision; everything else is in `tests/signals.rs`, with real processes and a real terminal.
+    use super::*;
+
+    #[test]
+    fn only_what_a_terminal_sends_is_held_back() {
+        let is_held_back =
+            |signal, from_kernel| is_from_terminal(Received { signal, from_kernel, sender: 0, value: None });
+        assert!(is_held_back(libc::SIGINT, true));
+        assert!(!is_held_back(libc::SIGINT, false), "somebody sent it to us alone");
+        assert!(!is_held_back(libc::SIGALRM, true), "a timer of ours, which the program does not have");
+    }
+}

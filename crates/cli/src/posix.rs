@@ -30,7 +30,7 @@ pub(crate) struct Received {
     /// The process that sent it; 0 when no process did.
     pub(crate) sender: pid_t,
     /// The value that `sigqueue` gave it, when it came that way.
-    value: Option<usize>,
+    pub(crate) value: Option<usize>,
 }
 
 /// A set of signals.

@@ -196,7 +196,7 @@ fn check_binary(path: &Path, elf: &elf::Elf) -> Result<(), Failure> {
     }
     match privilege(path) {
         Some(what) => refuse(format!(
-            "{what}: the loader ignores preloaded libraries there. Run a copy without it, or as the user that it would become"
+            "{what}: the loader ignores preloaded libraries there. Run a copy without that, or run it as the user that it would become"
         )),
         None => Ok(()),
     }

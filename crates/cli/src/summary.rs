@@ -130,7 +130,7 @@ impl Summary {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "version 1\nprogram my prog\ntime_ms 12\nsmall.live_bytes 64\nsmall.peak_bytes 128\n\
+    const TEXT: &str = "version 1\nprogram my prog\ntime_ms 12\nsmall.live_bytes 64\nsmall.peak_bytes 128\nsmall.allocations 9\n\
                         huge.live_bytes 1\nclass.64.allocations 3\nclass.64.live 1\nclass.64.bytes 64\nclass.1024.live 2\n\
                         class.x.live 2\nfuture.thing 5\nnonsense\nbad -1\n";
 

@@ -95,8 +95,7 @@ fn the_system_allocator_passes_every_stage() {
     assert!(report.to_string().contains("only the system sets a limit"));
 }
 
-/// How many requests the kit makes to be refused: two huge ones for three sizes, plain and zeroed, and five resizings, each
-/// for every alignment. (Only the resizings are counted as refusals.)
+/// The refusals that the kit provokes and counts: five resizings to absurd sizes for every alignment.
 fn refused_on_purpose(report: &Report) -> u64 {
     5 * (u64::from(report.config().max_align.log2()) + 1)
 }

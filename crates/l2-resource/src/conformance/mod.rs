@@ -13,10 +13,11 @@
 //! A run is a row of stages, each over the same resource and the same shadow map of what is live:
 //!
 //! ```text
-//!  info, equality ─► grid ─► reallocation ─► zeroed ─► zero sizes ─► huge ─┐      every size × alignment, then
-//!  ┌──────────────────────────────────────────────────────────────────────┘      one thing after another
-//!  └► random ─► exhaustion ─► parallel ─► remote
-//!               (capacity)    (`Sync` only)
+//!   info, equality                                        what it says of itself
+//!   grid, reallocation, zeroed, zero sizes, huge sizes    each size at each alignment
+//!   random operations, random lengths of release          what nobody thought of
+//!   exhaustion                                            only with a capacity
+//!   parallel threads, remote releases                     only if `Sync`
 //! ```
 //!
 //! The first property that does not hold ends it with a [`Failure`]: the property, the sentence of the contract, the

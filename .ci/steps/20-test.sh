@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# The tests, by the command that README.md gives
+# limit: 1500
+source "$(dirname "$0")/../environment.sh"
+# The toolchain of the machine is the minimum version that Cargo.toml states, or that one is tried as well.
+minimum=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+case $(rustc --version) in
+  "rustc $minimum."*) echo "this is the minimum Rust, $minimum" ;;
+  *) rustup run "$minimum" cargo check --quiet --workspace --all-targets ;;
+esac
+command=$(readme_command test "cargo test --workspace")
+bash -euo pipefail -c "$command"
