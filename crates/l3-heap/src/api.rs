@@ -255,6 +255,11 @@ fn foreign(ptr: *mut u8) {
 #[inline]
 #[must_use]
 pub unsafe fn usable_size(ptr: *const u8) -> usize {
+    size_of_block(ptr)
+}
+
+/// The records' answer for any address; it is not dereferenced.
+fn size_of_block(ptr: *const u8) -> usize {
     let Some(offset) = region::offset_of(ptr) else { return os::usable(ptr) };
     let slab = region::slab_at(offset);
     if slab.is_slab() {
@@ -270,8 +275,7 @@ pub unsafe fn usable_size(ptr: *const u8) -> usize {
 /// True if `ptr` is the start of a block of this heap (for slabs: lies in one). O(1).
 #[must_use]
 pub fn owns(ptr: *const u8) -> bool {
-    // SAFETY: any pointer may be asked for.
-    unsafe { usable_size(ptr) != 0 }
+    size_of_block(ptr) != 0
 }
 
 /// The family that owns the block at `ptr`; `None` when there is none.

@@ -136,46 +136,20 @@ pub(crate) fn slabs() -> impl Iterator<Item = (u32, State)> {
     })
 }
 
-/// Fills `out`. O(slabs + threads); other threads may go on, then the figures are a moment's approximation. Exact at rest.
+/// Fills `out`. O(slabs + threads); other threads may go on, then the figures are a moment's approximation. Exact at rest, but for
+/// two figures of slabs: `allocations` counts a block once per way from its slab into a bin, not each time a sized free put it
+/// back in front; and `peak_bytes` is kept to 64 KiB per thread.
 pub fn statistics(out: &mut Statistics) {
     *out = Statistics::default();
-    let mut in_bins = [0u64; BINS];
-    for heap in pool::all() {
-        out.thread_heaps += 1;
-        out.remote_frees += heap.remote_blocks.get();
-        out.remote_batches += heap.remote_batches.get();
-        for class in 1..CLASSES {
-            out.classes[class].allocations += heap.handed(class).get();
-            in_bins[class] += bin_length(heap.bin(class).get(), u32::from(class::facts(class).capacity));
-        }
-    }
-    let mut away = [0u64; BINS];
-    for (index, state) in slabs() {
-        out.slabs += 1;
-        let slab = region::slab(index);
-        if state == State::Spare {
-            continue;
-        }
-        let class = slab.class() % BINS;
-        let waiting = slab.remote.waiting();
-        out.remote_waiting += u64::from(waiting);
-        out.classes[class].slabs += 1;
-        away[class] += u64::from(u32::from(slab.carved.get()).saturating_sub(slab.in_free() + waiting));
-    }
-    for heap in pool::all() {
-        for (slab, count) in heap.rings.waiting() {
-            let class = region::slab(slab).class() % BINS;
-            away[class] = away[class].saturating_sub(u64::from(count));
-        }
-    }
+    let in_bins = sum_heaps(out);
+    let away = sum_slabs(out);
     out.small = read(&usage::RUNS);
     let slabs = read(&usage::SLABS);
     let mut live_bytes = 0;
-    for class in 1..CLASSES {
-        let entry = &mut out.classes[class];
+    for (class, entry) in out.classes.iter_mut().enumerate().take(CLASSES).skip(1) {
         entry.size = class::facts(class).size;
-        entry.allocations = entry.allocations.saturating_sub(in_bins[class]);
-        entry.live = away[class].saturating_sub(in_bins[class]).min(entry.allocations);
+        entry.allocations = entry.allocations.saturating_sub(in_bins[class % BINS]);
+        entry.live = away[class % BINS].saturating_sub(in_bins[class % BINS]).min(entry.allocations);
         live_bytes += entry.live * u64::from(entry.size);
         out.small.allocations += entry.allocations;
         out.small.releases += entry.allocations - entry.live;
@@ -197,6 +171,47 @@ pub fn statistics(out: &mut Statistics) {
     out.huge_page_chunks = usage::HUGE_CHUNKS.load(Ordering::Relaxed) as u64;
 }
 
+/// Adds what thread heaps count; returns the blocks in their bins, per class.
+fn sum_heaps(out: &mut Statistics) -> [u64; BINS] {
+    let mut in_bins = [0; BINS];
+    for heap in pool::all() {
+        out.thread_heaps += 1;
+        out.remote_frees += heap.remote_blocks.get();
+        out.remote_batches += heap.remote_batches.get();
+        for (class, (entry, in_bin)) in
+            out.classes.iter_mut().zip(&mut in_bins).enumerate().take(CLASSES).skip(1)
+        {
+            entry.allocations += heap.handed(class).get();
+            *in_bin += bin_length(heap.bin(class).get(), u32::from(class::facts(class).capacity));
+        }
+    }
+    in_bins
+}
+
+/// Adds what slabs count; returns the blocks that are neither in their slab nor on the way there, per class.
+fn sum_slabs(out: &mut Statistics) -> [u64; BINS] {
+    let mut away = [0u64; BINS];
+    for (index, state) in slabs() {
+        out.slabs += 1;
+        let slab = region::slab(index);
+        if state == State::Spare {
+            continue;
+        }
+        let class = slab.class() % BINS;
+        let waiting = slab.remote.waiting();
+        out.remote_waiting += u64::from(waiting);
+        out.classes[class].slabs += 1;
+        away[class] += u64::from(u32::from(slab.carved.get()).saturating_sub(slab.in_free() + waiting));
+    }
+    for heap in pool::all() {
+        for (slab, count) in heap.rings.waiting() {
+            let class = region::slab(slab).class() % BINS;
+            away[class] = away[class].saturating_sub(u64::from(count));
+        }
+    }
+    away
+}
+
 /// Blocks in a bin: at most one slab's. A running owner may change the chain under our eyes; the bound keeps the walk finite and
 /// every link stays inside the region.
 fn bin_length(first: *mut crate::small::slab::Block, most: u32) -> u64 {
@@ -210,7 +225,7 @@ fn bin_length(first: *mut crate::small::slab::Block, most: u32) -> u64 {
         // SAFETY: the address lies in the region; a block that was handed out meanwhile holds the caller's bytes, which the test
         // above and the alignment below refuse to follow blindly.
         block = unsafe { &*block }.next.get();
-        if block.addr() % 16 != 0 {
+        if !block.addr().is_multiple_of(16) {
             break;
         }
     }

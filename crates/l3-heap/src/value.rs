@@ -111,15 +111,15 @@ pub(crate) fn free(slab: &'static Slab, block: *mut u8) {
     if let Some(heap) = owner {
         let shards = &family(heap.family.get()).shards;
         let number = link::to(heap.index.get());
-        if let Some(shard) = shards.iter().find(|shard| shard.heap.load(Ordering::Relaxed) == number) {
-            if let Some(_guard) = shard.lock.try_acquire(process::id()) {
-                small::busy(heap, |heap| {
-                    if slab.push_local(block.cast()) {
-                        home::event(heap, slab);
-                    }
-                });
-                return;
-            }
+        if let Some(shard) = shards.iter().find(|shard| shard.heap.load(Ordering::Relaxed) == number)
+            && let Some(_guard) = shard.lock.try_acquire(process::id())
+        {
+            small::busy(heap, |heap| {
+                if slab.push_local(block.cast()) {
+                    home::event(heap, slab);
+                }
+            });
+            return;
         }
     }
     small::free::free_alone(slab, block.cast());

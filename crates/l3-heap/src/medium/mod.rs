@@ -90,7 +90,7 @@ fn begin(first: u32, family: u32, size: usize) -> (*mut u8, bool) {
 /// Number of the first chunk of the block at `offset`; `None` when no block starts there.
 fn locate(offset: usize) -> Option<u32> {
     let index = narrow(offset >> CHUNK_SHIFT);
-    if offset % CHUNK != 0 || region::chunk(index).kind() != ChunkKind::MediumHead {
+    if !offset.is_multiple_of(CHUNK) || region::chunk(index).kind() != ChunkKind::MediumHead {
         None
     } else {
         Some(index)

@@ -74,14 +74,17 @@ impl World {
 fn insert_and_remove_by_two() {
     check(None, || {
         let world = World::new(2);
-        run(&world, [
-            |w| {
-                assert!(w.map(1, 10));
-                assert!(w.unmap(1));
-                assert!(w.map(1, 20));
-            },
-            |w| assert!(w.map(2, 30)),
-        ]);
+        run(
+            &world,
+            [
+                |w| {
+                    assert!(w.map(1, 10));
+                    assert!(w.unmap(1));
+                    assert!(w.map(1, 20));
+                },
+                |w| assert!(w.map(2, 30)),
+            ],
+        );
         world.assert_found(1, 20);
         world.assert_found(2, 30);
     });

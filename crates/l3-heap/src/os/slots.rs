@@ -133,7 +133,7 @@ impl<'table> Slots<'table> {
 
     fn slot_of(self, address: usize) -> Option<&'table Slot> {
         // Also keeps keys that are no addresses from being looked for.
-        if address < PAGE_MIN || address % PAGE_MIN != 0 {
+        if address < PAGE_MIN || !address.is_multiple_of(PAGE_MIN) {
             return None;
         }
         for slot in self.probe(address) {

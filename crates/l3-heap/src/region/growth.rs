@@ -64,7 +64,7 @@ fn advise(from: u32, to: u32) {
     }
     let start = at(from as usize * CHUNK);
     let len = (to - from) as usize * CHUNK;
-    debug_assert!(start.addr() % HUGE_PAGE == 0);
+    debug_assert!(start.addr().is_multiple_of(HUGE_PAGE));
     let Some(start) = NonNull::new(start) else { return };
     // SAFETY: the range lies inside the region and is backed; the advice changes no contents.
     if unsafe { vm::advise_huge(start, len, true) }.is_ok() {

@@ -87,9 +87,9 @@ pub(crate) fn collect() {
         // Nothing to give up, and no reason to make a heap.
         return;
     }
-    if with_own_heap(all).is_none() {
-        if let Some(borrowed) = Borrowed::new() {
-            busy(borrowed.heap(), all);
-        }
+    if with_own_heap(all).is_none()
+        && let Some(borrowed) = Borrowed::new()
+    {
+        busy(borrowed.heap(), all);
     }
 }

@@ -95,10 +95,10 @@ fn next_slab(heap: &'static ThreadHeap, class: usize) -> Option<&'static Slab> {
         slab.set_state(State::Current);
         return Some(slab);
     }
-    if heap.family.get() == 0 {
-        if let Some(slab) = depot::take(heap, class) {
-            return Some(slab);
-        }
+    if heap.family.get() == 0
+        && let Some(slab) = depot::take(heap, class)
+    {
+        return Some(slab);
     }
     if let Some(index) = link::index(heap.spare.replace(link::END)) {
         let slab = region::slab(index);
@@ -130,10 +130,10 @@ fn begin(heap: &'static ThreadHeap, class: usize, grow: bool) -> Option<&'static
 fn tick(heap: &'static ThreadHeap) {
     let ticks = heap.ticks.get().wrapping_add(1);
     heap.ticks.set(ticks);
-    if ticks % PUBLISH_TICKS == 0 {
+    if ticks.is_multiple_of(PUBLISH_TICKS) {
         free::publish_rings(heap);
     }
-    if ticks % DECAY_TICKS == 0 {
+    if ticks.is_multiple_of(DECAY_TICKS) {
         purge::now_and_then();
     }
 }

@@ -174,11 +174,6 @@ impl RemoteWord {
     pub(crate) fn waiting(&self) -> u32 {
         unpack(self.0.load(Ordering::Relaxed)).map_or(0, |chain| u32::from(chain.count))
     }
-
-    /// The chain that waits, for checks of a heap at rest.
-    pub(crate) fn peek(&self) -> Option<Chain> {
-        unpack(self.0.load(Ordering::Acquire))
-    }
 }
 
 impl fmt::Debug for RemoteWord {
@@ -222,19 +217,38 @@ pub(crate) fn deliver<D: Directory>(directory: &D, record: D::Record) {
 /// What an owner needs besides.
 #[cfg_attr(
     not(loom),
-    allow(dead_code, reason = "so far `home` has these three steps itself; the models take them from here")
+    allow(
+        dead_code,
+        reason = "so far `home` and `free` have these steps themselves; the models take them from here"
+    )
 )]
 pub(crate) trait Owners: Directory {
-    /// Whether `owner` owns the record. Exact for who holds `owner`: only the holder makes it an owner, or ends that.
+    /// Whether `owner` owns the record. A yes is exact for who holds `owner` and a block of the slab: without all of its blocks
+    /// nobody else can end that.
     fn owns(&self, owner: Self::Owner, record: Self::Record) -> bool;
     /// Stores the record's owner, relaxed; `None` is nobody.
     fn set_owner(&self, record: Self::Record, owner: Option<Self::Owner>);
+    /// Blocks of the slab. Exact for who holds one of them.
+    fn capacity(&self, record: Self::Record) -> u16;
+    /// Whether the slab is full, read with acquire. Exact for who holds all of its blocks, but for changes from Current to Full.
+    fn is_full(&self, record: Self::Record) -> bool;
+    /// Makes the block at offset `tail` point to the one at `head`, or to nothing.
+    fn link(&self, record: Self::Record, tail: u16, head: Option<u16>);
     /// The owner's mailbox.
     fn mailbox(&self, owner: Self::Owner) -> &Mailbox;
     /// The record of an index in a mailbox.
     fn record(&self, index: u32) -> Self::Record;
     /// The record's link in the mailbox, read relaxed.
     fn mail_link(&self, record: Self::Record) -> u32;
+}
+
+/// Publishes a chain that turned out not to be the caller's.
+#[cfg_attr(not(loom), allow(dead_code, reason = "as `Owners`"))]
+fn put_back<D: Owners>(directory: &D, record: D::Record, chain: Chain) {
+    let link = |tail, head| directory.link(record, tail, head);
+    if directory.word(record).publish(chain, link).token {
+        deliver(directory, record);
+    }
 }
 
 /// The holder of `owner` takes all mail: chains of its own records go to `home`, other records to their owners. True if there
@@ -252,10 +266,31 @@ pub(crate) fn drain<D: Owners>(
         if !directory.owns(owner, record) {
             deliver(directory, record);
         } else if let Some(chain) = directory.word(record).take() {
-            home(record, chain);
+            // Looked at again with blocks in hand: before, somebody may have reclaimed the slab, and these are another one's.
+            if directory.owns(owner, record) {
+                home(record, chain);
+            } else {
+                put_back(directory, record, chain);
+            }
         }
     }
     first != link::END
+}
+
+/// Takes every block of a full slab. `None`: somebody else has one of them, or the slab is not full. With the blocks the caller has the
+/// slab exclusively.
+#[cfg_attr(not(loom), allow(dead_code, reason = "as `Owners`"))]
+pub(crate) fn fold_full<D: Owners>(directory: &D, record: D::Record) -> Option<Chain> {
+    if !directory.is_full(record) {
+        return None;
+    }
+    let chain = directory.word(record).fold_exact(directory.capacity(record))?;
+    // Both looked at again with blocks in hand: before, it may have been another slab.
+    if chain.count == directory.capacity(record) && directory.is_full(record) {
+        return Some(chain);
+    }
+    put_back(directory, record, chain);
+    None
 }
 
 /// Makes `owner` the owner of a record that the caller has exclusively and that had none; returns the blocks that came home

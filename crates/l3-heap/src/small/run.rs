@@ -34,7 +34,7 @@ pub(crate) fn allocate(family: u32, size: usize, align: usize) -> Option<(*mut u
 fn locate(offset: usize) -> Option<(u32, u32, u32)> {
     let index = narrow(offset >> CHUNK_SHIFT);
     let start = narrow((offset & (CHUNK - 1)) >> GRANULE_SHIFT);
-    if offset % GRANULE != 0 {
+    if !offset.is_multiple_of(GRANULE) {
         return None;
     }
     let last = region::chunk(index).end_of(start)?;

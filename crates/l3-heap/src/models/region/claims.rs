@@ -107,14 +107,17 @@ impl World {
 fn two_claimers_and_a_releaser() {
     check(Some(3), || {
         let world = World::new(LOW);
-        let taken = run(&world, [
-            |w| w.take(),
-            |w| w.take(),
-            |w| {
-                w.free(LOW);
-                0
-            },
-        ]);
+        let taken = run(
+            &world,
+            [
+                |w| w.take(),
+                |w| w.take(),
+                |w| {
+                    w.free(LOW);
+                    0
+                },
+            ],
+        );
         world.settle(&taken);
     });
 }
@@ -124,20 +127,23 @@ fn two_claimers_and_a_releaser() {
 fn a_run_grows_while_its_neighbour_is_freed() {
     check(Some(3), || {
         let world = World::new(!0);
-        let taken = run(&world, [
-            |w| {
-                w.free(HIGH);
-                0
-            },
-            |w| match w.chunk.claim_exact(HIGH, false) {
-                Some(dirty) => {
-                    w.write(HIGH, dirty);
-                    HIGH
-                }
-                None => 0,
-            },
-            |w| w.take(),
-        ]);
+        let taken = run(
+            &world,
+            [
+                |w| {
+                    w.free(HIGH);
+                    0
+                },
+                |w| match w.chunk.claim_exact(HIGH, false) {
+                    Some(dirty) => {
+                        w.write(HIGH, dirty);
+                        HIGH
+                    }
+                    None => 0,
+                },
+                |w| w.take(),
+            ],
+        );
         world.settle(&[LOW, taken[1], taken[2]]);
     });
 }
@@ -148,11 +154,8 @@ fn a_run_grows_while_its_neighbour_is_freed() {
 fn the_last_release_takes_the_chunk_or_a_claim_prevents_it() {
     check(Some(3), || {
         let world = World::new(!0);
-        let taken = run(&world, [
-            |w| w.free_and_claim_whole(LOW),
-            |w| w.free_and_claim_whole(HIGH),
-            |w| w.take(),
-        ]);
+        let taken =
+            run(&world, [|w| w.free_and_claim_whole(LOW), |w| w.free_and_claim_whole(HIGH), |w| w.take()]);
         world.settle(&taken);
         assert!(taken.iter().any(|mask| *mask != 0), "an empty chunk was left behind");
     });
@@ -163,20 +166,25 @@ fn the_last_release_takes_the_chunk_or_a_claim_prevents_it() {
 fn an_outdated_hint_finds_nothing_in_a_private_chunk() {
     check(Some(3), || {
         let world = World::new(HIGH);
-        let taken = run(&world, [
-            |w| {
-                if w.free_and_claim_whole(HIGH) != 0 {
-                    w.chunk.split(1, LOW);
-                    return !0;
-                }
-                0
-            },
-            |w| w.take(),
-            |w| w.chunk.claim_exact(HIGH, false).map_or(0, |dirty| {
-                w.write(HIGH, dirty);
-                HIGH
-            }),
-        ]);
+        let taken = run(
+            &world,
+            [
+                |w| {
+                    if w.free_and_claim_whole(HIGH) != 0 {
+                        w.chunk.split(1, LOW);
+                        return !0;
+                    }
+                    0
+                },
+                |w| w.take(),
+                |w| {
+                    w.chunk.claim_exact(HIGH, false).map_or(0, |dirty| {
+                        w.write(HIGH, dirty);
+                        HIGH
+                    })
+                },
+            ],
+        );
         world.settle(&taken);
         assert_eq!(world.chunk.free_mask(true), if taken[0] != 0 { HIGH } else { 0 });
     });
@@ -187,16 +195,19 @@ fn an_outdated_hint_finds_nothing_in_a_private_chunk() {
 fn a_second_life_of_the_chunk() {
     check(Some(4), || {
         let world = World::new(HIGH);
-        let taken = run(&world, [
-            |w| {
-                if w.free_and_claim_whole(HIGH) == 0 {
-                    return 0;
-                }
-                w.chunk.split(0, LOW);
-                LOW
-            },
-            |w| w.take(),
-        ]);
+        let taken = run(
+            &world,
+            [
+                |w| {
+                    if w.free_and_claim_whole(HIGH) == 0 {
+                        return 0;
+                    }
+                    w.chunk.split(0, LOW);
+                    LOW
+                },
+                |w| w.take(),
+            ],
+        );
         world.settle(&taken);
     });
 }
@@ -207,17 +218,20 @@ fn purge_against_claim_and_release() {
     check(Some(3), || {
         let world = World::new(!0);
         world.free(LOW);
-        let taken = run(&world, [
-            |w| {
-                w.purge(LOW);
-                0
-            },
-            |w| w.take(),
-            |w| {
-                w.free(HIGH);
-                0
-            },
-        ]);
+        let taken = run(
+            &world,
+            [
+                |w| {
+                    w.purge(LOW);
+                    0
+                },
+                |w| w.take(),
+                |w| {
+                    w.free(HIGH);
+                    0
+                },
+            ],
+        );
         world.settle(&taken);
     });
 }

@@ -62,12 +62,15 @@ impl World {
 fn release_while_the_hint_is_taken_back() {
     check(None, || {
         let world = World::new(1);
-        run(&world, [
-            |w| w.free(1),
-            |w| {
-                w.search(0, 1);
-            },
-        ]);
+        run(
+            &world,
+            [
+                |w| w.free(1),
+                |w| {
+                    w.search(0, 1);
+                },
+            ],
+        );
         world.settle();
     });
 }
@@ -77,15 +80,18 @@ fn release_while_the_hint_is_taken_back() {
 fn release_between_two_searches() {
     check(Some(3), || {
         let world = World::new(1);
-        run(&world, [
-            |w| w.free(1),
-            |w| {
-                w.search(0, 1);
-            },
-            |w| {
-                w.search(0, 1);
-            },
-        ]);
+        run(
+            &world,
+            [
+                |w| w.free(1),
+                |w| {
+                    w.search(0, 1);
+                },
+                |w| {
+                    w.search(0, 1);
+                },
+            ],
+        );
         world.settle();
     });
 }
@@ -95,13 +101,16 @@ fn release_between_two_searches() {
 fn two_releases_that_make_a_slice() {
     check(Some(3), || {
         let world = World::new(0b1111);
-        run(&world, [
-            |w| w.free(0b0011),
-            |w| w.free(0b1100),
-            |w| {
-                w.search(SLICE_LEVEL, 4);
-            },
-        ]);
+        run(
+            &world,
+            [
+                |w| w.free(0b0011),
+                |w| w.free(0b1100),
+                |w| {
+                    w.search(SLICE_LEVEL, 4);
+                },
+            ],
+        );
         world.settle();
     });
 }
@@ -111,18 +120,21 @@ fn two_releases_that_make_a_slice() {
 fn a_search_that_releases() {
     check(Some(3), || {
         let world = World::new(1);
-        run(&world, [
-            |w| w.free(1),
-            |w| {
-                w.search(0, 1);
-            },
-            |w| {
-                let found = w.search(0, 1);
-                if found != 0 {
-                    w.free(found);
-                }
-            },
-        ]);
+        run(
+            &world,
+            [
+                |w| w.free(1),
+                |w| {
+                    w.search(0, 1);
+                },
+                |w| {
+                    let found = w.search(0, 1);
+                    if found != 0 {
+                        w.free(found);
+                    }
+                },
+            ],
+        );
         world.settle();
     });
 }

@@ -11,25 +11,28 @@ fn a_record_leaves_serves_elsewhere_and_comes_back() {
         let world = World::new();
         world.put(0, 1);
         world.put(0, 0);
-        run(&world, [
-            |w| {
-                if let Some(record) = w.take(1, 0) {
-                    w.touch(record);
-                }
-            },
-            |w| {
-                let (Some(first), _) = (w.take(0, 0), w.take(0, 0)) else { return };
-                w.retire(first);
-                w.begin(0, first);
-                w.put(1, first);
-                if let Some(again) = w.take(0, 1) {
-                    w.retire(again);
-                    w.begin(0, again);
-                    w.put(0, again);
-                }
-            },
-        ]);
-        world.settle(0, 0);
+        run(
+            &world,
+            [
+                |w| {
+                    if let Some(record) = w.take(1, 0) {
+                        w.touch(record);
+                    }
+                },
+                |w| {
+                    let (Some(first), _) = (w.take(0, 0), w.take(0, 0)) else { return };
+                    w.retire(first);
+                    w.begin(0, first, 4);
+                    w.put(1, first);
+                    if let Some(again) = w.take(0, 1) {
+                        w.retire(again);
+                        w.begin(0, again, 4);
+                        w.put(0, again);
+                    }
+                },
+            ],
+        );
+        world.settle(0, [0; 3]);
     });
 }
 
@@ -39,15 +42,18 @@ fn two_takers_and_a_giver() {
     check(Some(3), || {
         let world = World::new();
         world.put(0, 1);
-        run(&world, [
-            |w| w.put(0, 0),
-            |w| {
-                w.take(0, 0);
-            },
-            |w| {
-                w.take(1, 0);
-            },
-        ]);
-        world.settle(0, 0);
+        run(
+            &world,
+            [
+                |w| w.put(0, 0),
+                |w| {
+                    w.take(0, 0);
+                },
+                |w| {
+                    w.take(1, 0);
+                },
+            ],
+        );
+        world.settle(0, [0; 3]);
     });
 }

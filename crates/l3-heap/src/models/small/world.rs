@@ -1,16 +1,16 @@
-//! The directory of the models: two heaps, a few records with a few blocks, a depot of two classes.
+//! The directory of the models: two heaps, two records with a few blocks, a depot of two classes, a region of slices.
 //!
-//! The steps of `home` and `depot` around the protocol are repeated here (`put`, `take`, `retire`, `begin`), one line each;
-//! publishing, delivering, draining and adopting are the real code.
+//! The steps of `home`, `depot` and `slice` around the protocol are repeated here (`put`, `take`, `retire`, `begin`), a line or two
+//! each; publishing, delivering, draining, reclaiming and adopting are the real code.
 
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use stratalloc_primitives::lockfree::{IndexStack, Mailbox, link};
 use stratalloc_primitives::primitive::atomic::{AtomicU32, Ordering};
 
-use super::remote::{self, Chain, Directory, Owners, RemoteWord, deliver};
+use super::remote::{self, Chain, Directory, Owners, RemoteWord, deliver, fold_full};
 
-/// Blocks of a record. The last one is for [`World::settle`].
+/// Blocks of a record at most. The last one is for [`World::settle`].
 const BLOCKS: u16 = 4;
 const LAST: u16 = BLOCKS - 1;
 const HEAPS: u32 = 2;
@@ -22,6 +22,12 @@ struct Record {
     mail: AtomicU32,
     /// Link in the depot.
     next: AtomicU32,
+    /// 1 while the slab is full.
+    full: AtomicU32,
+    /// Blocks of the slab: its class.
+    capacity: AtomicU32,
+    /// 1 while the slice is free: what the chunk's word of free granules says.
+    free: AtomicU32,
     /// What only the owner touches: per block, how often it came home.
     home: UnsafeCell<[u32; BLOCKS as usize]>,
     /// Whether the record is in a mailbox: touched by the holder of the token, and nobody else (R1).
@@ -72,6 +78,19 @@ impl Owners for World {
         self.records[record as usize].owner.store(owner.map_or(link::END, link::to), Ordering::Relaxed);
     }
 
+    fn capacity(&self, record: u32) -> u16 {
+        self.records[record as usize].capacity.load(Ordering::Relaxed) as u16
+    }
+
+    fn is_full(&self, record: u32) -> bool {
+        self.records[record as usize].full.load(Ordering::Acquire) == 1
+    }
+
+    fn link(&self, record: u32, tail: u16, head: Option<u16>) {
+        // SAFETY: the caller has the block in hand: it freed it, or took the chain, and has not published it.
+        self.records[record as usize].blocks[tail as usize].with_mut(|cell| unsafe { *cell = head });
+    }
+
     fn mailbox(&self, owner: u32) -> &Mailbox {
         &self.mailboxes[owner as usize]
     }
@@ -98,6 +117,9 @@ impl World {
             owner: AtomicU32::new(link::to(0)),
             mail: AtomicU32::new(link::END),
             next: AtomicU32::new(link::END),
+            full: AtomicU32::new(0),
+            capacity: AtomicU32::new(u32::from(BLOCKS)),
+            free: AtomicU32::new(0),
             home: UnsafeCell::new([0; BLOCKS as usize]),
             posted: UnsafeCell::new(false),
             blocks: core::array::from_fn(|_| UnsafeCell::new(None)),
@@ -109,33 +131,39 @@ impl World {
         })
     }
 
-    /// A thread that does not own the record frees the blocks of `chain` (linked by their numbers, descending from the head).
+    /// A thread that does not own the record frees `count` blocks, `head` and those below it: `free::publish_chain`.
     pub(super) fn free(&self, record: u32, head: u16, count: u16) {
-        let blocks = &self.records[record as usize].blocks;
         let tail = head + 1 - count;
-        let link = |block: u16, next: Option<u16>| {
-            // SAFETY: the caller holds the block: it just freed it, and has not published it yet.
-            blocks[block as usize].with_mut(|cell| unsafe { *cell = next });
-        };
-        for block in tail + 1..=head {
-            link(block, Some(block - 1));
+        (tail + 1..=head).for_each(|block| self.link(record, block, Some(block - 1)));
+        let chain = Chain { head, tail, count };
+        let published = self.word(record).publish(chain, |tail, head| self.link(record, tail, head));
+        if published.waiting == self.capacity(record) {
+            if let Some(chain) = fold_full(self, record) {
+                assert_eq!(
+                    chain.count,
+                    self.capacity(record),
+                    "S5: with blocks in hand the class is what it is"
+                );
+                self.count_home(record, chain);
+                self.retire(record);
+            }
         }
-        if self.word(record).publish(Chain { head, tail, count }, link) {
+        if published.token {
             deliver(self, record);
         }
     }
 
-    /// The owner takes a chain home; its blocks and the record's plain fields are its own.
-    fn splice(&self, record: u32, chain: Chain) {
+    /// Blocks of a chain that was taken by who has the record's plain fields.
+    fn count_home(&self, record: u32, chain: Chain) {
         let slab = &self.records[record as usize];
         let mut at = Some(chain.head);
         let mut last = chain.head;
         for _ in 0..chain.count {
             let block = at.expect("a chain is as long as it says");
             last = block;
-            // SAFETY: taking the chain made its blocks the owner's.
+            // SAFETY: taking the chain made its blocks the taker's.
             at = slab.blocks[block as usize].with_mut(|cell| unsafe { cell.replace(None) });
-            // SAFETY: only the owner touches the plain fields (S1).
+            // SAFETY: only the owner, or who has all blocks, touches the plain fields (S1).
             slab.home.with_mut(|home| unsafe { (*home)[block as usize] += 1 });
         }
         assert_eq!((last, at), (chain.tail, None), "a chain ends at its tail");
@@ -149,13 +177,13 @@ impl World {
 
     /// `home::drain`.
     pub(super) fn drain(&self, heap: u32) {
-        remote::drain(self, heap, |record, chain| self.splice(record, chain));
+        remote::drain(self, heap, |record, chain| self.count_home(record, chain));
     }
 
     /// `home::adopt`.
     fn adopt(&self, heap: u32, record: u32) {
         if let Some(chain) = remote::adopt(self, heap, record) {
-            self.splice(record, chain);
+            self.count_home(record, chain);
         }
         self.touch(record);
     }
@@ -176,33 +204,51 @@ impl World {
         Some(record)
     }
 
-    /// `home::retire` and `slice::give`: the slab is empty; its slice goes back, its record may serve another slab.
+    /// `home::fill`: every block is out.
+    pub(super) fn fill(&self, record: u32) {
+        self.touch(record);
+        self.records[record as usize].full.store(1, Ordering::Release);
+    }
+
+    /// `slice::give`: the slab is empty; its slice goes back, its record may serve another slab.
     pub(super) fn retire(&self, record: u32) {
         self.touch(record);
+        let slab = &self.records[record as usize];
+        slab.full.store(0, Ordering::Release);
         self.set_owner(record, None);
+        slab.free.store(1, Ordering::Release);
     }
 
-    /// `slice::take` and `Slab::begin`: the record's next life. The word is left as it is (R2).
-    pub(super) fn begin(&self, heap: u32, record: u32) {
+    /// `slice::take` and `Slab::begin`: a slab of `capacity` blocks, if the slice is free. The word is left as it is (R2).
+    pub(super) fn begin(&self, heap: u32, record: u32, capacity: u16) -> bool {
+        let slab = &self.records[record as usize];
+        if slab.free.swap(0, Ordering::Acquire) == 0 {
+            return false;
+        }
         self.set_owner(record, Some(heap));
+        slab.capacity.store(u32::from(capacity), Ordering::Relaxed);
         self.touch(record);
+        true
     }
 
-    /// When all is quiet: what lies in the depot is adopted and all mail is read. Then each of the first `freed` blocks of the
-    /// record is home, once, and the next free of all is announced to the owner: no token was left behind.
-    pub(super) fn settle(&self, record: u32, freed: u16) {
+    /// How often each block came home.
+    pub(super) fn home(&self, record: u32) -> [u32; BLOCKS as usize] {
+        // SAFETY: the caller has the record's plain fields.
+        self.records[record as usize].home.with(|home| unsafe { *home })
+    }
+
+    /// When all is quiet: what lies in the depot is adopted and all mail is read. Then blocks have come home as often as
+    /// `freed` says (the last one never), and the next free of all is announced to the owner: no token was left behind.
+    pub(super) fn settle(&self, record: u32, freed: [u32; 3]) {
         while self.take(0, 0).is_some() {}
         self.read_all_mail();
-        let home = |block: u16| {
-            // SAFETY: this is the only thread left.
-            self.records[record as usize].home.with(|home| unsafe { (*home)[block as usize] })
-        };
-        for block in 0..freed {
-            assert_eq!(home(block), 1, "times that block {block} came home");
+        let [a, b, c] = freed;
+        assert_eq!(self.home(record), [a, b, c, 0], "times that each block came home");
+        if self.owner(record).is_some() {
+            self.free(record, LAST, 1);
+            self.read_all_mail();
+            assert_eq!(self.home(record)[LAST as usize], 1, "a free after all the others came home");
         }
-        self.free(record, LAST, 1);
-        self.read_all_mail();
-        assert_eq!(home(LAST), 1, "a free after all the others came home");
     }
 
     fn read_all_mail(&self) {
