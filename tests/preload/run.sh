@@ -31,6 +31,7 @@ else
   SCALE=${SOAK_SCALE:-40} part "long soak" "$here/torture.sh" --limit 900 soak
   part "fault injection" "$here/fault_injection.sh" 60
   part programs "$here/programs.sh"
+  part "test of the tests" "$here/seen_failing.sh"
   part "other machines" "$here/vm.sh"
 fi
 if [ ${#bad[@]} = 0 ]; then echo "preload: all passed"; else echo "preload: FAILED: ${bad[*]}"; exit 1; fi

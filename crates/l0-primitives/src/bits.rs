@@ -124,11 +124,12 @@ mod tests {
     }
 
     fn naive_lowest(free: u64, n: u32, align: u32) -> Option<u32> {
-        (0..64).step_by(align as usize).find(|&start| is_run(free, start, n))
+        let mut starts = (0..64).step_by(align as usize).take_while(|&start| free >> start != 0);
+        starts.find(|&start| is_run(free, start, n))
     }
 
     fn naive_longest(free: u64) -> u32 {
-        (1..=64).rev().find(|&n| naive_lowest(free, n, 1).is_some()).unwrap_or(0)
+        (0..64).map(|start| (free >> start).trailing_ones()).max().unwrap_or(0)
     }
 
     fn agrees(free: u64, n: u32) {
@@ -152,7 +153,7 @@ mod tests {
 
     #[test]
     fn every_word_of_sixteen_bits_agrees_with_a_search_bit_by_bit() {
-        let step = if cfg!(miri) { 257 } else { 1 };
+        let step = if cfg!(miri) { 1009 } else { 1 };
         for word in (0..=0xffff_u64).step_by(step) {
             assert_eq!(longest_run(word), naive_longest(word), "{word:#x}");
             for n in [1, 2, 3, 4, 5, 7, 8, 11, 15, 16, 17] {
@@ -174,7 +175,7 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig {
-            cases: if cfg!(miri) { 16 } else { 4096 },
+            cases: if cfg!(miri) { 4 } else { 4096 },
             failure_persistence: None,
             ..ProptestConfig::default()
         })]

@@ -2,9 +2,9 @@
 //!
 //! No release makes a system call. Freed memory stays *dirty* and is what the next request gets, from any thread and class.
 //! It is purged at three occasions:
-//! - **Growth**: before memory is touched for the first time while more than the budget is dirty and free (an eighth of what is in
-//!   use, at least 2 MiB), dirty memory is purged down to half the budget. So the peak stays within 9/8 of the need, and a
-//!   program in a steady state never purges.
+//! - **Growth**: when chunks are handed out that are not resident (never touched, or purged) while more than the budget is dirty and
+//!   free (an eighth of what is in use, at least 2 MiB), dirty memory is purged down to half the budget. So the peak stays
+//!   within 9/8 of the need, and a program in a steady state never purges.
 //! - **Now and then**: when the purge delay has passed, half of what was dirty at two looks in a row goes.
 //! - **On demand**: [`all`].
 //!
@@ -34,7 +34,7 @@ fn budget() -> usize {
     (usage::in_use_bytes() / tuning::purge_divisor()).max(tuning::purge_floor())
 }
 
-/// Called before memory is touched for the first time.
+/// Called before chunks become resident; they are claimed already.
 pub(crate) fn before_growth() {
     let (dirty, budget) = (usage::dirty_free_bytes(), budget());
     if dirty > budget {

@@ -39,9 +39,9 @@ static HUGE_PAGE_THRESHOLD: Knob = Knob::new(
     "thp_threshold",
     "bytes",
     // 4 KiB pages keep small programs small; from here on a huge page is filled soon (docs/experiments).
-    16 << 20,
+    32 << 20,
     (0, usize::MAX),
-    "Heap size from which transparent huge pages are asked for; the largest value never asks.",
+    "Heap size from which transparent huge pages are asked for (a quarter of it for blocks of 4 MiB and more); the largest value never asks.",
 );
 static PURGE_FLOOR: Knob = Knob::new(
     "purge_floor",

@@ -3,24 +3,27 @@
 //! Not covered here: exhaustion (the heaps state no capacity; `fault_injection` refuses memory instead).
 #![allow(missing_docs, reason = "a test")]
 
-use stratalloc_heap::{Heap, ProcessHeap, validate};
+use stratalloc_heap::{Heap, ProcessHeap};
 use stratalloc_resource::Alignment;
 use stratalloc_resource::conformance::{self, Config, Failure, Property, Report};
 
 /// The kit's own defaults stop at 64 KiB; these reach runs, medium blocks and alignments that only the system serves.
-fn configs() -> [Config; 3] {
+fn configs() -> [Config; 4] {
     let scale = if cfg!(miri) { 20 } else { 1 };
-    let config = Config { operations: 4_000 / scale, ..Config::default() };
+    let config = Config { operations: 2_000 / scale, ..Config::default() };
+    let align = Alignment::constant::<64>();
     [
         config,
         // Slabs alone, with many blocks live: refills, partial slabs and remote batches.
-        Config { seed: 7, operations: 20_000 / scale, live: 2_000 / scale, max_size: 2_048, ..config },
-        // Every domain below the large one, and alignments beyond the region's.
+        Config { seed: 7, operations: 4_000 / scale, live: 600 / scale, max_size: 2_048, ..config },
+        // Runs and medium blocks.
+        Config { seed: 11, operations: 100 / scale, live: 6, max_size: 1_200_000, max_align: align, ..config },
+        // Alignments beyond the region's.
         Config {
-            seed: 11,
-            operations: 600 / scale,
-            live: 12,
-            max_size: 3 << 20,
+            seed: 13,
+            operations: 100 / scale,
+            live: 6,
+            max_size: 40_000,
             max_align: Alignment::constant::<{ 1 << 21 }>(),
             ..config
         },

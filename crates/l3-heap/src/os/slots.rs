@@ -99,7 +99,7 @@ pub(super) struct Slots<'table>(pub(super) &'table [Slot]);
 
 impl<'table> Slots<'table> {
     /// Slots in the order in which `address` looks for its place.
-    fn probe(self, address: usize) -> impl Iterator<Item = &'table Slot> {
+    pub(super) fn probe(self, address: usize) -> impl Iterator<Item = &'table Slot> {
         let Self(slots) = self;
         debug_assert!(slots.len().is_power_of_two());
         #[cfg(target_pointer_width = "64")]

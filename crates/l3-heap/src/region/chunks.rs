@@ -21,31 +21,41 @@ pub(crate) fn touched_limit(index: u32) -> u32 {
     touched_chunks().saturating_sub(index * CHUNKS_PER_AREA).min(CHUNKS_PER_AREA)
 }
 
-/// Lowest `count` neighbouring free chunks of `area` below `limit`, claimed.
-fn first_fit(area: &Area, count: u32, limit: u32) -> Option<u32> {
+/// A bit per chunk of an area.
+type Map = [u64; 8];
+
+/// First chunk of the lowest run of `count` ones below `limit`.
+fn lowest_run(map: &Map, count: u32, limit: u32) -> Option<u32> {
+    let mut run = 0;
+    for at in 0..limit {
+        run = if map[(at / 64) as usize & 7] >> (at % 64) & 1 == 1 { run + 1 } else { 0 };
+        if run == count {
+            return Some(at + 1 - count);
+        }
+    }
+    None
+}
+
+/// Claims `count` neighbouring free chunks of area `index` below `limit`: the lowest that are all dirty, so that resident memory is
+/// used again before other memory becomes resident; if there are none, the lowest.
+fn first_fit(index: u32, count: u32, limit: u32) -> Option<u32> {
     if limit < count {
         return None;
     }
+    let area = area(index);
     // Another thread may take what the map showed; the map is drawn again a few times before the caller looks elsewhere.
     for _ in 0..4 {
-        let mut free = [0u64; 8];
+        let (mut free, mut dirty): (Map, Map) = ([0; 8], [0; 8]);
         for (first, order) in area.tree.free_blocks() {
-            for at in first..first + (1 << order) {
-                if let Some(word) = free.get_mut((at / 64) as usize) {
-                    *word |= 1 << (at % 64);
+            for at in first..(first + (1 << order)).min(limit) {
+                let (word, bit) = ((at / 64) as usize & 7, 1u64 << (at % 64));
+                free[word] |= bit;
+                if chunk(index * CHUNKS_PER_AREA + at).dirty_mask() != 0 {
+                    dirty[word] |= bit;
                 }
             }
         }
-        let mut run = 0;
-        let mut found = None;
-        for at in 0..limit {
-            run = if free[(at / 64) as usize & 7] >> (at % 64) & 1 == 1 { run + 1 } else { 0 };
-            if run == count {
-                found = Some(at + 1 - count);
-                break;
-            }
-        }
-        let first = found?;
+        let first = lowest_run(&dirty, count, limit).or_else(|| lowest_run(&free, count, limit))?;
         if area.tree.claim_range(first, count) {
             return Some(first);
         }
@@ -53,8 +63,8 @@ fn first_fit(area: &Area, count: u32, limit: u32) -> Option<u32> {
     None
 }
 
-fn take_from(area: &Area, count: u32, limit: u32) -> Option<u32> {
-    if count == 1 { area.tree.allocate_below(0, limit) } else { first_fit(area, count, limit) }
+fn take_from(index: u32, count: u32, limit: u32) -> Option<u32> {
+    if count == 1 { area(index).tree.allocate_below(0, limit) } else { first_fit(index, count, limit) }
 }
 
 /// Merges what waits to be merged, unless another worker is at it.
@@ -93,7 +103,6 @@ fn take_touched(count: u32) -> Option<u32> {
 }
 
 fn take_fresh(count: u32) -> Option<u32> {
-    purge::before_growth();
     for index in 0..area_count() {
         if !activate(index) {
             return None;
@@ -112,9 +121,15 @@ fn take_fresh(count: u32) -> Option<u32> {
 /// and the next ones are tried; each area has 512 of them, so this ends.
 fn take_usable(index: u32, count: u32, limit: u32) -> Option<u32> {
     loop {
-        let first = index * CHUNKS_PER_AREA + take_from(area(index), count, limit)?;
+        let first = index * CHUNKS_PER_AREA + take_from(index, count, limit)?;
         match growth::touch(first, count) {
-            growth::Touched::Ready => return Some(first),
+            growth::Touched::Ready => {
+                let clean = (first..first + count).any(|at| chunk(at).dirty_mask() == 0);
+                if clean {
+                    purge::before_growth();
+                }
+                return Some(first);
+            }
             growth::Touched::Foreign => {}
             growth::Touched::NoMemory => {
                 give_chunks(first, count);

@@ -9,6 +9,9 @@ use super::{Backing, GEOMETRY, at, back, backing, chunk};
 use crate::layout::{CHUNK, GRANULE, HUGE_PAGE, narrow};
 use crate::{tuning, usage};
 
+/// Requests of at least so many chunks are treated as buffers that get filled.
+const LARGE_BLOCK: u32 = 4;
+
 /// Outcome of making chunks usable.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Touched {
@@ -43,24 +46,29 @@ pub(crate) fn touch(first: u32, count: u32) -> Touched {
     }
     let before = GEOMETRY.touched.fetch_max(end, Ordering::Relaxed);
     if before < end {
-        advise(before.max(first & !1), end);
+        advise(before.max(first & !1), end, count);
     }
     Touched::Ready
 }
 
-/// Asks for huge pages on `[from, to)` (chunk numbers, even) if the heap has grown large and dense enough for them to pay.
+/// Asks for huge pages on `[from, to)` (chunk numbers, even), which serve a request of `count` chunks, if they are likely to pay.
 ///
-/// A huge page costs a tenth of the faults that it replaces, and up to 2 MiB of memory if little of it is used. So the first
-/// megabytes are served by small pages, and so is growth while more than a quarter of what was touched stands empty.
-fn advise(from: u32, to: u32) {
+/// A huge page costs a tenth of the faults that it replaces, and up to 2 MiB of memory if little of it is used. Blocks of 4 MiB and
+/// more are mostly buffers that get filled: they have them from a quarter of the threshold on. Slabs and runs have them from
+/// the threshold on, and not while more than a quarter of what was touched stands empty.
+fn advise(from: u32, to: u32, count: u32) {
     let threshold = tuning::huge_page_threshold();
-    let in_use = usage::in_use_bytes();
-    let touched = from as usize * CHUNK;
-    let incoming = (to - from) as usize * CHUNK;
-    if touched.saturating_add(incoming / 2) < threshold
-        || (touched > in_use && touched - in_use > touched / 4)
-    {
-        return;
+    let touched = to as usize * CHUNK;
+    if count >= LARGE_BLOCK {
+        if touched < threshold / 4 {
+            return;
+        }
+    } else {
+        let in_use = usage::in_use_bytes();
+        let before = from as usize * CHUNK;
+        if touched < threshold || (before > in_use && before - in_use > before / 4) {
+            return;
+        }
     }
     let start = at(from as usize * CHUNK);
     let len = (to - from) as usize * CHUNK;

@@ -36,20 +36,23 @@ impl World {
         Arc::new(world)
     }
 
-    /// The owner of the granules of `mask` writes to them; `dirty` says what `dirty_mask` showed.
-    fn write(&self, mask: u64, dirty: u64) {
+    /// The owner of the granules of `mask` compares them with what `dirty_mask` showed, and leaves them with or without bytes.
+    fn touch(&self, mask: u64, dirty: u64, leave: impl Fn(bool) -> bool) {
         for (half, cell) in [LOW, HIGH].into_iter().zip(&self.halves) {
             if half & mask != 0 {
-                // SAFETY: the caller owns the granules (C1); loom reports it if not.
-                let was = cell.with_mut(|cell| unsafe { cell.replace(true) });
-                assert_eq!(dirty & half, if was { half } else { 0 }, "C3: what holds old bytes is dirty");
+                cell.with_mut(|cell| {
+                    // SAFETY: the caller owns the granules (C1); loom reports it if not.
+                    let cell = unsafe { &mut *cell };
+                    assert_eq!(dirty & half, if *cell { half } else { 0 }, "C3: dirty = holds old bytes");
+                    *cell = leave(*cell);
+                });
             }
         }
     }
 
     /// What the owner of a new run does with it. It ends inside its half, so that the end of a former run is noticed.
     fn use_run(&self, mask: u64) {
-        self.write(mask, self.chunk.dirty_mask() & mask);
+        self.touch(mask, self.chunk.dirty_mask(), |_| true);
         let first = mask.trailing_zeros();
         assert_eq!(self.chunk.ends_mask() & mask, 0, "former runs in these granules have no end any more");
         self.chunk.set_end(first + 7);
@@ -69,7 +72,7 @@ impl World {
     fn free(&self, mask: u64) -> u64 {
         self.chunk.clear_end(mask.trailing_zeros() + 7);
         self.chunk.mark_dirty(mask);
-        self.write(mask, mask);
+        self.touch(mask, mask, |_| true);
         self.chunk.release(mask, false)
     }
 
@@ -78,16 +81,14 @@ impl World {
         if self.free(mask) != !0 || !self.chunk.claim_whole(false) {
             return 0;
         }
-        self.write(!0, !0);
+        self.touch(!0, self.chunk.dirty_mask(), |old| old);
         !0
     }
 
     /// Gives the pages of a free half back to the system, as `purge_split` does.
     fn purge(&self, mask: u64) {
         let Some(dirty) = self.chunk.claim_exact(mask, false) else { return };
-        self.write(mask, dirty);
-        // SAFETY: the caller owns the granules (C1).
-        self.halves[(mask.trailing_zeros() / HALF) as usize].with_mut(|cell| unsafe { *cell = false });
+        self.touch(mask, dirty, |_| false);
         self.chunk.mark_clean(mask);
         self.chunk.release(mask, false);
     }
@@ -136,7 +137,7 @@ fn a_run_grows_while_its_neighbour_is_freed() {
                 },
                 |w| match w.chunk.claim_exact(HIGH, false) {
                     Some(dirty) => {
-                        w.write(HIGH, dirty);
+                        w.touch(HIGH, dirty, |_| true);
                         HIGH
                     }
                     None => 0,
@@ -179,7 +180,7 @@ fn an_outdated_hint_finds_nothing_in_a_private_chunk() {
                 |w| w.take(),
                 |w| {
                     w.chunk.claim_exact(HIGH, false).map_or(0, |dirty| {
-                        w.write(HIGH, dirty);
+                        w.touch(HIGH, dirty, |_| true);
                         HIGH
                     })
                 },

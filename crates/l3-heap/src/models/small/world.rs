@@ -175,9 +175,14 @@ impl World {
         self.records[record as usize].home.with_mut(|home| unsafe { (*home)[0] += 0 });
     }
 
-    /// `home::drain`.
-    pub(super) fn drain(&self, heap: u32) {
-        remote::drain(self, heap, |record, chain| self.count_home(record, chain));
+    /// `home::drain`. Returns how many blocks came home.
+    pub(super) fn drain(&self, heap: u32) -> u16 {
+        let mut came = 0;
+        remote::drain(self, heap, |record, chain| {
+            self.count_home(record, chain);
+            came += chain.count;
+        });
+        came
     }
 
     /// `home::adopt`.
@@ -253,6 +258,8 @@ impl World {
 
     fn read_all_mail(&self) {
         // Twice: what was forwarded to a heap already drained.
-        (0..2 * HEAPS).for_each(|heap| self.drain(heap % HEAPS));
+        (0..2 * HEAPS).for_each(|heap| {
+            self.drain(heap % HEAPS);
+        });
     }
 }

@@ -1,0 +1,221 @@
+//! Independent heaps: several at once, frees that cross threads, dropping with live blocks.
+#![allow(missing_docs, reason = "a test")]
+
+mod support;
+
+use core::alloc::Layout;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, mpsc};
+
+use stratalloc_heap::{Heap, ProcessHeap, collect, validate};
+use stratalloc_resource::{Alignment, MemoryBlock, MemoryResource, Owns};
+use support::{Block, Random, rounds, statistics_now};
+
+/// The statistics are the process's: one test at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn take(heap: &impl MemoryResource, size: usize, align: usize, seed: u8) -> Block {
+    let layout = Layout::from_size_align(size, align).expect("a layout");
+    let block = Block::new(heap.allocate(layout).expect("memory").as_ptr(), size, seed);
+    block.fill();
+    block
+}
+
+fn give(heap: &impl MemoryResource, block: Block) {
+    block.check();
+    let start = core::ptr::NonNull::new(block.ptr()).expect("a block");
+    // SAFETY: the block is one of this heap's, and gone afterwards.
+    unsafe { heap.deallocate(MemoryBlock::new(start, block.size()), Alignment::constant::<16>()) };
+}
+
+/// Sizes of every domain that is cheap, small ones more often.
+fn size(random: &mut Random) -> usize {
+    match random.below(20) {
+        0..=13 => random.below(2_000) + 1,
+        14..=17 => random.below(60_000) + 1,
+        18 => random.below(900_000) + 1,
+        _ => random.below(3 << 20) + 1,
+    }
+}
+
+#[test]
+fn dropping_returns_everything_and_harms_nobody() {
+    let _alone = alone();
+    collect();
+    let before = statistics_now();
+    let (doomed, other) = (Heap::new().expect("a heap"), Heap::new().expect("a heap"));
+    let mut random = Random(17);
+    let mut survivors = Vec::new();
+    for seed in 0..200u8 {
+        let size = size(&mut random);
+        let lost = take(&doomed, size, 16, seed);
+        assert!(doomed.owns(lost.ptr()) && !other.owns(lost.ptr()) && !ProcessHeap.owns(lost.ptr()));
+        survivors.push((take(&other, size, 16, seed), take(&ProcessHeap, size, 16, seed)));
+    }
+    take(&doomed, 100, 1 << 20, 1);
+    take(&doomed, 600 << 20, 16, 1);
+    assert!(doomed.footprint() >= 601 << 20);
+    let footprint = other.footprint();
+    drop(doomed);
+    assert_eq!(validate(), Ok(()));
+    assert_eq!(other.footprint(), footprint);
+    for (first, second) in survivors {
+        give(&other, first);
+        second.free();
+    }
+    drop(other);
+    collect();
+    let after = statistics_now();
+    assert_eq!(validate(), Ok(()));
+    assert_eq!(after.in_use_bytes, before.in_use_bytes);
+    assert_eq!(after.dirty_bytes, 0);
+    for (then, now) in [(before.small, after.small), (before.medium, after.medium), (before.huge, after.huge)] {
+        assert_eq!(now.live_bytes, then.live_bytes);
+    }
+    let fresh = Heap::new().expect("a heap");
+    assert_eq!(fresh.footprint(), 0);
+}
+
+/// What a dropped heap handed out counts as released, and what it never handed out does not count at all.
+#[test]
+fn dropping_keeps_the_counts() {
+    let _alone = alone();
+    let heap = Heap::new().expect("a heap");
+    let before = statistics_now();
+    take(&heap, 48, 16, 1);
+    take(&heap, 50_000, 16, 1);
+    take(&heap, 2 << 20, 16, 1);
+    drop(heap);
+    let after = statistics_now();
+    assert_eq!(after.small.allocations - before.small.allocations, 2);
+    assert_eq!(after.small.releases - before.small.releases, 2);
+    assert_eq!(after.medium.releases - before.medium.releases, 1);
+}
+
+#[test]
+fn threads_share_heaps_and_free_across() {
+    let _alone = alone();
+    for round in 0..rounds(3) as u64 {
+        let heaps: Vec<Heap> = (0..3).map(|_| Heap::new().expect("a heap")).collect();
+        std::thread::scope(|scope| {
+            let (first, mut inbox) = mpsc::channel::<(usize, Block)>();
+            for thread in 0..4u64 {
+                let (to, next) = mpsc::channel();
+                let mine = std::mem::replace(&mut inbox, next);
+                let heaps = &heaps;
+                scope.spawn(move || {
+                    let mut random = Random(round * 31 + thread + 1);
+                    for number in 0..rounds(1_500) {
+                        let at = random.below(3);
+                        let block = take(&heaps[at], size(&mut random), 16, (number % 256) as u8);
+                        match random.below(3) {
+                            // Some stay until the heap goes.
+                            0 if number % 7 == 0 => {}
+                            0 => give(&heaps[at], block),
+                            _ => drop(to.send((at, block))),
+                        }
+                        // Freed by a thread that need not know where a block came from.
+                        mine.try_recv().into_iter().for_each(|(at, block)| {
+                            if number % 2 == 0 { give(&heaps[at], block) } else { block.free() }
+                        });
+                    }
+                    drop(to);
+                    mine.into_iter().for_each(|(_, block)| block.free());
+                });
+            }
+            drop(first);
+            inbox.into_iter().for_each(|(_, block)| block.free());
+        });
+        assert_eq!(validate(), Ok(()));
+        let mut heaps = heaps;
+        heaps.pop();
+        assert_eq!(validate(), Ok(()), "after dropping one of three");
+    }
+    collect();
+    assert_eq!(validate(), Ok(()));
+}
+
+/// A purge on another thread may be inside a heap's chunk at the moment when the heap goes.
+#[test]
+fn heaps_come_and_go_under_a_purge() {
+    let _alone = alone();
+    collect();
+    let before = statistics_now();
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                collect();
+            }
+        });
+        let workers: Vec<_> = (1..4u8)
+            .map(|seed| {
+                scope.spawn(move || {
+                    for _ in 0..rounds(400) {
+                        let heap = Heap::new().expect("a heap");
+                        let blocks: Vec<Block> = (0..3).map(|_| take(&heap, 200_000, 16, seed)).collect();
+                        let [first, second, third] = blocks.try_into().expect("three");
+                        give(&heap, second);
+                        first.check();
+                        third.check();
+                    }
+                })
+            })
+            .collect();
+        let outcomes: Vec<_> = workers.into_iter().map(|worker| worker.join()).collect();
+        stop.store(true, Ordering::Relaxed);
+        assert!(outcomes.iter().all(Result::is_ok));
+    });
+    collect();
+    let after = statistics_now();
+    assert_eq!(validate(), Ok(()));
+    assert_eq!(after.in_use_bytes, before.in_use_bytes);
+    assert_eq!(after.small.live_bytes, before.small.live_bytes);
+}
+
+/// Kibibytes of the process in memory.
+#[cfg(not(miri))]
+fn resident_kib() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").expect("proc");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
+    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
+}
+
+#[test]
+#[cfg(not(miri))]
+fn ten_thousand_heaps_leave_resident_memory_flat() {
+    let _alone = alone();
+    let cycle = |count: usize| {
+        for number in 0..count {
+            let heap = Heap::new().expect("a heap");
+            for size in [16, 100, 1_000, 5_000, 40_000] {
+                take(&heap, size, 16, (number % 256) as u8);
+            }
+            if number % 100 == 0 {
+                take(&heap, 2 << 20, 16, 1);
+            }
+        }
+        collect();
+        (resident_kib(), statistics_now())
+    };
+    let (first, then) = cycle(rounds(500));
+    let (last, now) = cycle(rounds(10_000));
+    assert!(last <= first + 1024, "{first} KiB, then {last} KiB");
+    assert_eq!(now.in_use_bytes, then.in_use_bytes);
+    assert_eq!(now.thread_heaps, then.thread_heaps);
+    assert_eq!(validate(), Ok(()));
+}
+
+#[test]
+fn heaps_are_numbered_anew_and_run_out_politely() {
+    let _alone = alone();
+    let mut heaps: Vec<Heap> = core::iter::from_fn(Heap::new).take(5_000).collect();
+    assert!(heaps.len() >= 1_000 && heaps.len() <= 1_023, "{}", heaps.len());
+    assert!(Heap::new().is_none());
+    heaps.pop();
+    assert!(Heap::new().is_some());
+}
