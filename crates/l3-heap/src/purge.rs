@@ -19,6 +19,7 @@ use stratalloc_primitives::bits;
 use stratalloc_primitives::primitive::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::layout::{CHUNK, CHUNKS_PER_AREA, GRANULE};
+use crate::region::Backing;
 use crate::region::chunk::{Chunk, ChunkKind};
 use crate::{region, tuning, usage};
 
@@ -86,6 +87,53 @@ fn purge(wanted: usize) -> usize {
         }
     }
     done
+}
+
+/// Where memory is backed piece by piece: takes the backing of all free chunks away, so that the system can give it to whoever needs
+/// it now. True if there was any.
+pub(crate) fn give_up_backing() -> bool {
+    if region::backing() == Backing::Whole {
+        return false;
+    }
+    let Some(_guard) = WORKER.try_acquire(process::id()) else { return false };
+    let mut any = false;
+    for index in 0..region::area_count() {
+        if region::touched_limit(index) == 0 {
+            break;
+        }
+        let area = region::area(index);
+        for (first, order) in area.tree.free_blocks() {
+            let number = index * CHUNKS_PER_AREA + first;
+            let backed = |at: u32| region::chunk(at).backed.load(Ordering::Relaxed) != 0;
+            if (number..number + (1 << order)).any(backed) && area.tree.claim_range(first, 1 << order) {
+                for at in (number..number + (1 << order)).filter(|at| backed(*at)) {
+                    any |= unback(at);
+                }
+                area.tree.release_range(first, 1 << order);
+            }
+        }
+    }
+    any
+}
+
+/// Takes the backing of one claimed chunk away.
+fn unback(index: u32) -> bool {
+    let chunk = region::chunk(index);
+    let Some(start) = NonNull::new(region::at(index as usize * CHUNK)) else { return false };
+    let gone = match region::backing() {
+        // SAFETY: the chunk is claimed: nobody holds a block in it.
+        Backing::Piecewise => unsafe { vm::release(start, CHUNK) },
+        // SAFETY: as above.
+        _ => unsafe { vm::decommit(start, CHUNK) },
+    };
+    if gone.is_err() {
+        return false;
+    }
+    let dirty = chunk.dirty_mask();
+    chunk.mark_clean(dirty);
+    usage::purged(dirty.count_ones());
+    chunk.backed.store(0, Ordering::Relaxed);
+    true
 }
 
 /// Purges free blocks of whole chunks.

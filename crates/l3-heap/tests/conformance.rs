@@ -17,7 +17,14 @@ fn configs() -> [Config; 4] {
         // Slabs alone, with many blocks live: refills, partial slabs and remote batches.
         Config { seed: 7, operations: 4_000 / scale, live: 600 / scale, max_size: 2_048, ..config },
         // Runs and medium blocks.
-        Config { seed: 11, operations: 100 / scale, live: 6, max_size: 1_200_000, max_align: align, ..config },
+        Config {
+            seed: 11,
+            operations: 100 / scale,
+            live: 6,
+            max_size: 1_200_000,
+            max_align: align,
+            ..config
+        },
         // Alignments beyond the region's.
         Config {
             seed: 13,

@@ -73,7 +73,8 @@ fn dropping_returns_everything_and_harms_nobody() {
     assert_eq!(validate(), Ok(()));
     assert_eq!(after.in_use_bytes, before.in_use_bytes);
     assert_eq!(after.dirty_bytes, 0);
-    for (then, now) in [(before.small, after.small), (before.medium, after.medium), (before.huge, after.huge)] {
+    for (then, now) in [(before.small, after.small), (before.medium, after.medium), (before.huge, after.huge)]
+    {
         assert_eq!(now.live_bytes, then.live_bytes);
     }
     let fresh = Heap::new().expect("a heap");

@@ -97,6 +97,11 @@ pub(super) unsafe fn protect(ptr: NonNull<u8>, size: usize) -> Result<(), OsErro
     check(ptr, size)
 }
 
+pub(super) unsafe fn decommit(ptr: NonNull<u8>, size: usize) -> Result<(), OsError> {
+    // SAFETY: same contract; contents are not needed there either.
+    unsafe { reset(ptr, size) }
+}
+
 pub(super) unsafe fn reset(ptr: NonNull<u8>, size: usize) -> Result<(), OsError> {
     fault::check(Call::Map)?;
     check(ptr, size)?;

@@ -50,6 +50,16 @@ fn map(hint: usize, size: usize, access: Access, flags: usize) -> Result<usize, 
 
 /// # Safety
 ///
+/// As for [`super::decommit`].
+pub(super) unsafe fn decommit(ptr: NonNull<u8>, size: usize) -> Result<(), OsError> {
+    fault::check(Call::Map)?;
+    // SAFETY: the range is ours and its contents are not needed (caller's contract).
+    unsafe { sys::call(nr::MMAP, [address(ptr), size, PROT_NONE, MAP_PAGES | MAP_FIXED, NO_FILE, 0]) }
+        .map(drop)
+}
+
+/// # Safety
+///
 /// As for [`super::reset`].
 pub(super) unsafe fn reset(ptr: NonNull<u8>, size: usize) -> Result<(), OsError> {
     fault::check(Call::Map)?;

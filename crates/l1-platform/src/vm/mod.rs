@@ -214,6 +214,21 @@ pub unsafe fn reset(ptr: NonNull<u8>, size: usize) -> Result<(), OsError> {
     unsafe { port::reset(ptr, size) }
 }
 
+/// Turns a committed range back into a reserved one (`mmap` with `MAP_FIXED` and no access): its pages are given back, and
+/// so is the commitment, which neither [`purge`] nor [`protect`] does.
+///
+/// *Effect*: any access faults until the next [`commit`]; then the range reads as zero. *Errors*: out of memory when a
+/// mapping had to be split and no more are allowed; the range is then as it was.
+///
+/// # Safety
+///
+/// `ptr .. ptr + size` lies in mappings of this module, nobody uses it, and its contents are no longer needed.
+#[inline]
+pub unsafe fn decommit(ptr: NonNull<u8>, size: usize) -> Result<(), OsError> {
+    // SAFETY: same contract.
+    unsafe { port::decommit(ptr, size) }
+}
+
 /// Asks for huge pages in a range, or for none (`MADV_HUGEPAGE`, `MADV_NOHUGEPAGE`).
 ///
 /// *Effect*: advice for later faults and for the kernel's collector; pages that are there stay. Splits mappings.

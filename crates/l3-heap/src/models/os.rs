@@ -19,8 +19,8 @@ use super::{check, run};
 /// Pages whose search begins at the same slot, and one that begins at the other.
 const A: usize = 1;
 const B: usize = 2;
-const C: usize = 4;
-const OTHER: usize = 3;
+const C: usize = 3;
+const OTHER: usize = 4;
 
 struct World {
     slots: Box<[Slot]>,
@@ -161,11 +161,7 @@ fn an_address_is_removed_once() {
         let world = World::new(&[A, B]);
         let removed = run(
             &world,
-            [
-                |w| usize::from(w.unmap(A)),
-                |w| usize::from(w.unmap(A)),
-                |w| usize::from(w.map_again(A, 20)),
-            ],
+            [|w| usize::from(w.unmap(A)), |w| usize::from(w.unmap(A)), |w| usize::from(w.map_again(A, 20))],
         );
         let [first, second, mapped] = removed;
         let left = usize::from(world.table().find(A * PAGE).is_some());

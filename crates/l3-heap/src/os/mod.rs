@@ -29,7 +29,7 @@ pub(crate) fn allocate(family: u32, size: usize, align: usize) -> Option<*mut u8
     let page = page::size();
     let found = size.max(1).checked_add(page - 1).and_then(|padded| {
         let len = padded & !(page - 1);
-        let start = vm::reserve(len, align.max(page), vm::Access::Charged).ok()?;
+        let start = map(len, align.max(page))?;
         let entry = Entry { start: start.as_ptr().expose_provenance(), len, align: align.max(page), family };
         if table::insert(entry) {
             return Some((start, len));
@@ -48,6 +48,21 @@ pub(crate) fn allocate(family: u32, size: usize, align: usize) -> Option<*mut u8
     }
     domain(len).allocated(len);
     Some(start.as_ptr())
+}
+
+/// A fresh mapping. More than page alignment is found by mapping too much and cutting it off: that much must not be charged.
+fn map(len: usize, align: usize) -> Option<NonNull<u8>> {
+    if align <= page::size() {
+        return vm::reserve(len, align, vm::Access::Charged).ok();
+    }
+    let start = vm::reserve(len, align, vm::Access::None).ok()?;
+    // SAFETY: the range was just reserved and is ours.
+    if unsafe { vm::commit(start, len) }.is_err() {
+        // SAFETY: as above; nobody else knows it.
+        let _ = unsafe { vm::release(start, len) };
+        return None;
+    }
+    Some(start)
 }
 
 /// Bytes of the block at `ptr`; 0 when there is none.

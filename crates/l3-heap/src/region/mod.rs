@@ -51,6 +51,9 @@ pub(crate) const MAX_HEAPS: usize = 1 << 16;
 #[cfg(not(target_pointer_width = "64"))]
 pub(crate) const MAX_HEAPS: usize = 1 << 12;
 
+/// Thread heaps that are backed together, where memory is backed piece by piece.
+const HEAP_GROUP: usize = 16;
+
 /// How memory stands behind the region's addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -191,13 +194,20 @@ pub(crate) fn range() -> (usize, usize) {
 /// Memory for thread heap number `index`, zeroed; `None` when it cannot be backed or the number is too large.
 pub(crate) fn heap_slot(index: u32) -> Option<&'static ThreadHeap> {
     const STRIDE: usize = ThreadHeap::STRIDE;
-    const GROUP: usize = 16;
+    const GROUP: usize = HEAP_GROUP;
     if index as usize >= MAX_HEAPS {
         return None;
     }
     let heaps = GEOMETRY.heaps.load(Ordering::Relaxed);
     if backing() != Backing::Whole {
-        back(heaps + index as usize / GROUP * GROUP * STRIDE, GROUP * STRIDE, true).ok()?;
+        let group = heaps + index as usize / GROUP * GROUP * STRIDE;
+        if back(group, GROUP * STRIDE, true).is_err() {
+            // Memory that blocks no longer need serves as well.
+            if !crate::purge::give_up_backing() {
+                return None;
+            }
+            back(group, GROUP * STRIDE, true).ok()?;
+        }
     }
     let slot: *const ThreadHeap = core::ptr::with_exposed_provenance(heaps + index as usize * STRIDE);
     // SAFETY: the slot lies inside the heap array, is backed, zero-initialised (valid for `ThreadHeap`) and never unmapped.
@@ -336,7 +346,11 @@ fn publish(start: usize, plan: &Plan, backing: Backing) -> bool {
     let base = start + (plan.total - plan.size);
     debug_assert!(records + plan.records <= base);
     GEOMETRY.backing.store(backing as u8, Ordering::Relaxed);
-    if backing != Backing::Whole && back(areas, plan.areas, false).is_err() {
+    // Thread heaps of the first threads too: a thread that comes when memory is short must find one.
+    if backing != Backing::Whole
+        && (back(areas, plan.areas, false).is_err()
+            || back(start, HEAP_GROUP * ThreadHeap::STRIDE, false).is_err())
+    {
         return false;
     }
     GEOMETRY.heaps.store(start, Ordering::Relaxed);

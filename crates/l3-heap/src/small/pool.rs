@@ -68,7 +68,7 @@ pub(crate) fn make() -> Option<&'static ThreadHeap> {
         if (made as usize) < region::MAX_HEAPS { Some(made + 1) } else { None }
     });
     let heap = region::heap_slot(index.ok()?)?;
-    heap.index.set(index.unwrap_or(0));
+    heap.begin(index.unwrap_or(0));
     region::view(&heap.view);
     Some(heap)
 }

@@ -35,12 +35,12 @@ use crate::layout::{SLICE, SLICE_SHIFT};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Kind {
-    /// A real heap.
-    Live = 0,
-    /// The thread has not allocated yet.
-    Empty = 1,
+    /// The thread has not allocated yet. Zero, so that the static takes no room in the library's file.
+    Empty = 0,
     /// The thread's exit hook ran.
-    Exited = 2,
+    Exited = 1,
+    /// A real heap.
+    Live = 2,
 }
 
 /// A heap's own copy of the region's geometry. It spares the fast paths atomic loads, which compilers do not fold into other
@@ -128,6 +128,12 @@ impl ThreadHeap {
         }
     }
 
+    /// Turns zeroed memory into heap number `index` of the pool.
+    pub(crate) fn begin(&self, index: u32) {
+        self.index.set(index);
+        self.kind.set(Kind::Live);
+    }
+
     /// What this heap stands for.
     #[inline]
     pub(crate) fn kind(&self) -> Kind {
@@ -145,7 +151,7 @@ impl ThreadHeap {
     #[inline(always)]
     fn record_at(&self, offset: usize) -> &'static Slab {
         let distance = (offset >> SLICE_SHIFT) * size_of::<Slab>();
-        let record = ptr::with_exposed_provenance::<Slab>(self.view.records.get() + distance);
+        let record = ptr::with_exposed_provenance::<Slab>(in_register(self.view.records.get() + distance));
         // SAFETY: the offset lies in the region, which has a record per slice: mapped, zero-initialised, never unmapped.
         unsafe { &*record }
     }
@@ -204,6 +210,23 @@ impl ThreadHeap {
             bin.set(unsafe { &*block }.next.get());
         }
         block
+    }
+}
+
+/// The same number, computed once: compilers else keep base and distance apart and add them in every access that follows, which makes
+/// each of them longer.
+#[inline(always)]
+fn in_register(number: usize) -> usize {
+    #[cfg(miri)]
+    return number;
+    #[cfg(not(miri))]
+    {
+        let mut number = number;
+        // SAFETY: no instruction at all; the number stays what it is.
+        unsafe {
+            core::arch::asm!("/* {0} */", inout(reg) number, options(pure, nomem, nostack, preserves_flags));
+        }
+        number
     }
 }
 
