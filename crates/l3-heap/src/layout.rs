@@ -40,7 +40,7 @@ pub(crate) const SLAB_MAX: usize = 32 << 10;
 pub const SMALL_MAX: usize = CHUNK;
 /// Upper edge of the medium domain, in bytes: the largest buddy block, one whole area.
 pub const MEDIUM_MAX: usize = AREA;
-/// Upper edge of the large domain, in bytes; above it a block is huge and is never cached.
+/// Upper edge of the large domain, in bytes; above it a block is huge.
 pub const LARGE_MAX: usize = 1 << 30;
 /// Alignments above this (in bytes) are served by the operating system's layer.
 pub const DOMAIN_ALIGN_MAX: usize = SLICE;

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | may use | `stratalloc-primitives`, `stratalloc-platform`, `stratalloc-resource` |
 //! | used by | `stratalloc-capi` (malloc), `stratalloc` (global allocator) |
-//! | never | allocates for itself, panics, unwinds, waits for another thread, takes a lock that fork or a signal could leave held |
+//! | never | allocates for itself, panics, unwinds, takes a lock that fork or a signal could leave held; waits for another thread only while that one creates the region, and when eight others are inside the same independent heap |
 //!
 //! ```text
 //!   request ─► api ─► size ≤ 32 KiB    small: bin of the thread's heap ── refill ─► slab ─► slice of the region

@@ -1,6 +1,6 @@
 //! Giving memory back to the system.
 //!
-//! No release makes a system call. Freed memory stays *dirty* and is what the next request gets, from any thread and class.
+//! Releases of slabs and runs make no system call, and those of medium blocks only now and then. Freed memory stays *dirty* and is what the next request gets, from any thread and class.
 //! It is purged at three occasions:
 //! - **Growth**: when chunks are handed out that are not resident (never touched, or purged) while more than the budget is dirty and
 //!   free (an eighth of what is in use, at least 2 MiB), dirty memory is purged down to half the budget. So the peak stays

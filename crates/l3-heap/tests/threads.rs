@@ -143,7 +143,12 @@ fn full_slabs_of_a_sleeping_owner_are_reused_without_it() {
         blocks.into_iter().for_each(Block::free);
         now
     });
-    assert!(again.peak_bytes <= full.peak_bytes + MIB as u64, "{} then {}", full.peak_bytes, again.peak_bytes);
+    assert!(
+        again.peak_bytes <= full.peak_bytes + MIB as u64,
+        "{} then {}",
+        full.peak_bytes,
+        again.peak_bytes
+    );
     wake.send(()).expect("the owner waits");
     owner.join().expect("the owner ends");
     assert_reconciled();

@@ -103,16 +103,20 @@ fn take_touched(count: u32) -> Option<u32> {
 }
 
 fn take_fresh(count: u32) -> Option<u32> {
-    for index in 0..area_count() {
-        if !activate(index) {
-            return None;
+    // Twice, with a merge in between: while others split or merge, some memory is in nobody's bitmap, and a search may miss it.
+    for _ in 0..2 {
+        for index in 0..area_count() {
+            if !activate(index) {
+                break;
+            }
+            if area(index).tree.pending() > 0 {
+                merge_all();
+            }
+            if let Some(first) = take_usable(index, count, CHUNKS_PER_AREA) {
+                return Some(first);
+            }
         }
-        if area(index).tree.pending() > 0 {
-            merge_all();
-        }
-        if let Some(first) = take_usable(index, count, CHUNKS_PER_AREA) {
-            return Some(first);
-        }
+        merge_all();
     }
     None
 }

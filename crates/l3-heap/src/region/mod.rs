@@ -7,7 +7,8 @@
 //! ```
 //!
 //! The record of a pointer is found by arithmetic alone: `records + (p - base) / 64 KiB * 64`. The three words of that sum are
-//! statics; `size` stays 0 until the region exists, so every pointer fails the range test before that.
+//! statics, of which each thread heap keeps a copy for the fast paths; `size` stays 0 until the region exists, so every pointer
+//! fails the range test before that.
 //!
 //! How memory stands behind the addresses is decided once, at the first allocation:
 //! - **whole**: one `NORESERVE` mapping, pages appear on first touch; the normal case.

@@ -10,7 +10,7 @@
 //!
 //! An exiting thread surrenders what its heap holds: empty slabs go to the region, slabs with room to the depot, where any thread
 //! finds them; the empty heap goes to the **cold** stack for the next thread. (Handing heaps over with their slabs was tried: fifty
-//! threads at a time, a hundred thousand in all, then grow from 16 to 75 MB, because each heap collects a slab of every class.)
+//! threads at a time, a hundred thousand in all, then grow from 16 to 76 MB, because each heap collects a slab of every class.)
 //! Slabs whose blocks are all in use stay the heap's own; those blocks come home through its mailbox, and whoever is about to
 //! touch new memory looks there first (**reap**). Heaps are never freed (T4).
 //!

@@ -37,7 +37,13 @@ fn locate(offset: usize) -> Option<(u32, u32, u32)> {
     if !offset.is_multiple_of(GRANULE) {
         return None;
     }
-    let last = region::chunk(index).end_of(start)?;
+    let chunk = region::chunk(index);
+    let last = chunk.end_of(start)?;
+    // A run that was given back already has no end of its own: the one found would be a neighbour's.
+    let private = chunk.family.load(Ordering::Relaxed) != 0;
+    if chunk.free_mask(private) & bits::mask(start, last + 1 - start) != 0 {
+        return None;
+    }
     Some((index, start, last))
 }
 

@@ -15,7 +15,7 @@
 //!
 //! Invariants
 //! - **T1** A heap is held by exactly one of: the thread whose slot points to it, the holder of a [`Borrowed`](super::pool::Borrowed),
-//!   or the pool. Only the holder touches its plain fields.
+//!   the holder of a shard's lock (independent heaps), or the pool. Only the holder touches its plain fields.
 //! - **T2** Every block in `bins[c]` belongs to slab `cur[c]`, which is Current and owned by this heap, and is counted as out by it.
 //! - **T3** While `busy` is set, the holder is inside a slow path: a signal handler on the same thread uses another heap.
 //! - **T4** Thread heaps are never unmapped: a late push on a mailbox is always safe.
