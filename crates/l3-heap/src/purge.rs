@@ -76,7 +76,7 @@ fn purge(wanted: usize) -> usize {
             continue;
         }
         let first = index * CHUNKS_PER_AREA;
-        done += purge_blocks(index, wanted - done.min(wanted));
+        done += purge_blocks(index, if wanted == usize::MAX { wanted } else { wanted - done.min(wanted) });
         let mut at = limit;
         while at > 0 && done < wanted {
             at -= 1;
@@ -142,7 +142,11 @@ fn purge_blocks(index: u32, wanted: usize) -> usize {
     let mut done = 0;
     for (first, order) in area.tree.free_blocks() {
         let (number, count) = (index * CHUNKS_PER_AREA + first, 1u32 << order);
-        if done >= wanted || !(number..number + count).any(|at| region::chunk(at).dirty_mask() != 0) {
+        let half_page = order == 0 && region::chunk(number).huge.load(Ordering::Relaxed) != 0;
+        if done >= wanted
+            || (half_page && wanted != usize::MAX)
+            || !(number..number + count).any(|at| region::chunk(at).dirty_mask() != 0)
+        {
             continue;
         }
         // Claimed as one; if somebody takes a part meanwhile, it is passed over.

@@ -1,7 +1,7 @@
 //! The public conformance kit on the process heap and on independent heaps.
 //!
 //! Not covered here: exhaustion (the heaps state no capacity; `fault_injection` refuses memory instead).
-#![allow(missing_docs, reason = "a test")]
+#![allow(missing_docs, clippy::std_instead_of_alloc, reason = "a test, with std")]
 
 use stratalloc_heap::{Heap, ProcessHeap};
 use stratalloc_resource::Alignment;

@@ -1,5 +1,5 @@
 //! Every edge between classes and domains, extreme sizes and alignments, reallocation in place, zeroed memory after dirty reuse.
-#![allow(missing_docs, reason = "a test")]
+#![allow(missing_docs, clippy::std_instead_of_alloc, reason = "a test, with std")]
 
 mod support;
 
@@ -54,8 +54,7 @@ fn every_edge_is_served_with_its_good_size() {
         assert_eq!(block.ptr().addr() % 16, 0, "{size}");
         assert!(owns(block.ptr()));
         // All of it may be written.
-        // SAFETY: the last usable byte.
-        unsafe { block.ptr().add(usable - 1).write(1) };
+        bytes(block.ptr(), usable)[usable - 1] = 1;
         // SAFETY: as above; nobody looks at the pattern any more.
         unsafe { deallocate(block.ptr()) };
         let zeroed = allocate_zeroed(size);
@@ -271,4 +270,23 @@ fn zeroed_memory_is_zero_where_moved_pages_were() {
     collect();
     assert_eq!(statistics_now().dirty_bytes, 0, "nothing is free and dirty after collecting");
     assert_eq!(validate(), Ok(()));
+}
+
+/// A block whose pages were moved here is mapped afresh when it goes: what was dirty behind its end is clean then, and counted so.
+#[test]
+fn moved_blocks_keep_the_count_of_dirty_memory() {
+    let _alone = alone();
+    collect();
+    let dirty = allocate(40 * MIB);
+    bytes(dirty, 40 * MIB).fill(0xaa);
+    // SAFETY: ours, and gone.
+    unsafe { deallocate(dirty) };
+    let (block, behind) = (make(allocate(2 * MIB), 2 * MIB), allocate(2 * MIB));
+    // SAFETY: live, and replaced.
+    let moved = unsafe { reallocate(block.ptr(), 8 * MIB + 5) };
+    block.resized(moved, 8 * MIB + 5).free();
+    // SAFETY: ours, and gone.
+    unsafe { deallocate(behind) };
+    collect();
+    assert_eq!(statistics_now().dirty_bytes, 0, "nothing is free and dirty after collecting");
 }

@@ -10,20 +10,20 @@
 //! block damaged, nothing lost.
 //!
 //! Not covered: the C library's answer to the same (`tests/preload`); a kernel that kills instead of refusing.
-#![allow(missing_docs, reason = "a test")]
+#![allow(missing_docs, clippy::std_instead_of_alloc, reason = "a test, with std")]
 #![cfg(not(miri))]
 
 mod support;
 
+use core::ptr;
 use std::process::Command;
-use std::ptr;
 
 use stratalloc_heap::{
     Statistics, allocate, allocate_aligned, allocate_aligned_zeroed, allocate_zeroed, collect, deallocate,
     reallocate, usable_size, validate,
 };
 use stratalloc_platform::fault::{self, Call};
-use support::{Block, MIB, scale, statistics_now};
+use support::{Block, MIB, low_byte, scale, statistics_now};
 
 /// Tells a child what to do: `mode order call nth repeat`.
 const ORDER: &str = "STRATALLOC_TEST_FAULT";
@@ -124,7 +124,7 @@ fn scenario() -> Outcome {
     // Enough slabs that heaps, depot and region all move.
     for number in 0..400_usize {
         let size = [24, 136, 700, 3000, 9000, 60_000][number % 6];
-        outcome.note(attempt(size, 16, number % 3 == 0, (number % 256) as u8), &mut live);
+        outcome.note(attempt(size, 16, number % 3 == 0, low_byte(number)), &mut live);
     }
     ladder(&mut outcome, &mut live);
     threads(&mut outcome, &mut live);
@@ -133,7 +133,7 @@ fn scenario() -> Outcome {
     live.retain_mut(|block| {
         index += 1;
         if index % 2 == 0 {
-            std::mem::replace(block, Block::none()).free();
+            core::mem::replace(block, Block::none()).free();
         }
         index % 2 != 0
     });
@@ -171,7 +171,7 @@ fn ladder(outcome: &mut Outcome, live: &mut Vec<Block>) {
 
 fn threads(outcome: &mut Outcome, live: &mut Vec<Block>) {
     for round in 0..2u8 {
-        let handed: Vec<Block> = std::mem::take(live);
+        let handed: Vec<Block> = core::mem::take(live);
         let workers = handed.into_iter().fold([Vec::new(), Vec::new(), Vec::new()], |mut parts, block| {
             let at = block.ptr().addr() / 64 % 3;
             parts[at].push(block);

@@ -1,15 +1,15 @@
 //! Independent heaps: several at once, frees that cross threads, dropping with live blocks.
-#![allow(missing_docs, reason = "a test")]
+#![allow(missing_docs, clippy::std_instead_of_alloc, reason = "a test, with std")]
 
 mod support;
 
 use core::alloc::Layout;
-use std::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, mpsc};
 
 use stratalloc_heap::{Heap, ProcessHeap, collect, validate};
 use stratalloc_resource::{Alignment, MemoryBlock, MemoryResource, Owns};
-use support::{Block, Random, rounds, statistics_now};
+use support::{Block, Random, low_byte, rounds, statistics_now};
 
 /// The statistics are the process's: one test at a time.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -106,13 +106,13 @@ fn threads_share_heaps_and_free_across() {
             let (first, mut inbox) = mpsc::channel::<(usize, Block)>();
             for thread in 0..4u64 {
                 let (to, next) = mpsc::channel();
-                let mine = std::mem::replace(&mut inbox, next);
+                let mine = core::mem::replace(&mut inbox, next);
                 let heaps = &heaps;
                 scope.spawn(move || {
                     let mut random = Random(round * 31 + thread + 1);
                     for number in 0..rounds(1_500) {
                         let at = random.below(3);
-                        let block = take(&heaps[at], size(&mut random), 16, (number % 256) as u8);
+                        let block = take(&heaps[at], size(&mut random), 16, low_byte(number));
                         match random.below(3) {
                             // Some stay until the heap goes.
                             0 if number % 7 == 0 => {}
@@ -194,7 +194,7 @@ fn ten_thousand_heaps_leave_resident_memory_flat() {
         for number in 0..count {
             let heap = Heap::new().expect("a heap");
             for size in [16, 100, 1_000, 5_000, 40_000] {
-                take(&heap, size, 16, (number % 256) as u8);
+                take(&heap, size, 16, low_byte(number));
             }
             if number % 100 == 0 {
                 take(&heap, 2 << 20, 16, 1);

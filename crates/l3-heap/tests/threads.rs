@@ -1,7 +1,7 @@
 //! Threads: many short ones, blocks that cross, owners that sleep, and statistics that reconcile.
 //!
 //! Not covered: exit hooks of other libraries, fork and signals (`tests/preload`).
-#![allow(missing_docs, reason = "a test")]
+#![allow(missing_docs, clippy::std_instead_of_alloc, reason = "a test, with std")]
 
 mod support;
 
@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, mpsc};
 use stratalloc_heap::{
     allocate, allocate_aligned, collect, deallocate, deallocate_sized, reallocate, validate,
 };
-use support::{Block, MIB, Random, rounds, statistics_now};
+use support::{Block, MIB, Random, low_byte, rounds, statistics_now};
 
 /// The statistics are the process's: one test at a time.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -98,7 +98,7 @@ fn consumers_find_what_producers_wrote() {
                 for number in 0..per_producer {
                     // A few classes with small slabs, so that whole slabs go away all the time.
                     let size = [2_000, 8_000, 30_000, 700, 48][random.below(5)];
-                    let sent = to.send(block(size, (number % 256) as u8));
+                    let sent = to.send(block(size, low_byte(number + thread)));
                     assert!(sent.is_ok());
                 }
             });
@@ -135,7 +135,7 @@ fn full_slabs_of_a_sleeping_owner_are_reused_without_it() {
     let freed = statistics_now();
     // The owner still sleeps. What it may hold back: its current slab, a partial one, and what waits there.
     let held = full.in_use_bytes - freed.in_use_bytes;
-    assert!(held as usize >= total - 4 * 65_536, "only {held} of {total} bytes came back");
+    assert!(held >= (total - 4 * 65_536) as u64, "only {held} of {total} bytes came back");
     // Another thread gets the same memory: next to nothing grows.
     let again = in_thread(move || {
         let blocks: Vec<Block> = (0..total / SIZE - 64).map(|_| block(SIZE, 4)).collect();
@@ -161,14 +161,14 @@ fn owners_drain_while_their_slabs_are_reclaimed() {
     let count = rounds(30_000);
     let (first, mut inbox) = mpsc::sync_channel::<Block>(64);
     let mut threads = Vec::new();
-    for seed in 0..3u64 {
+    for thread in 0..3 {
         let (to, next) = mpsc::sync_channel::<Block>(64);
-        let mine = std::mem::replace(&mut inbox, next);
+        let mine = core::mem::replace(&mut inbox, next);
         threads.push(std::thread::spawn(move || {
             for number in 0..count {
                 // Two blocks fill such a slab.
                 let size = if number % 3 == 0 { 30_000 } else { 16_000 };
-                let made = block(size, (seed + number as u64) as u8);
+                let made = block(size, low_byte(number));
                 if let Err(error) = to.try_send(made) {
                     match error {
                         mpsc::TrySendError::Full(block) | mpsc::TrySendError::Disconnected(block) => {
@@ -244,7 +244,7 @@ fn sized_frees_keep_the_count_of_live_blocks() {
         assert_eq!(class.live, 1);
         kept.free();
         // SAFETY: null is no block.
-        unsafe { deallocate(std::ptr::null_mut()) };
+        unsafe { deallocate(core::ptr::null_mut()) };
     });
     assert_reconciled();
 }

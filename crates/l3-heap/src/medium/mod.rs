@@ -11,6 +11,7 @@ use stratalloc_primitives::bits;
 use stratalloc_primitives::primitive::atomic::Ordering;
 
 use crate::layout::{CHUNK, CHUNK_SHIFT, GRANULE, narrow};
+use crate::region::LARGE_BLOCK;
 use crate::region::chunk::ChunkKind;
 use crate::{purge, region, usage};
 
@@ -61,9 +62,11 @@ fn set_kinds(first: u32, count: u32) {
     }
 }
 
-/// Chunks of a block of `size` bytes.
+/// Chunks of a block of `size` bytes. From 4 MiB on an even number: such blocks start and end on huge-page boundaries, so that no
+/// huge page is shared by two of them and purging one breaks no page of the other.
 fn chunks_of(size: usize) -> u32 {
-    narrow(size.div_ceil(CHUNK))
+    let count = narrow(size.div_ceil(CHUNK));
+    if count >= LARGE_BLOCK { (count + 1) & !1 } else { count }
 }
 
 /// A block of `size` bytes (1 MiB to 512 MiB, 1 MiB aligned), and whether it reads as zero.

@@ -9,7 +9,7 @@ use stratalloc_primitives::{ProcessLock, bits};
 
 use super::area::{Area, SLICE_LEVEL};
 use super::chunk::{Chunk, ChunkKind, Claim};
-use super::{activate, area, area_count, chunk, growth, touched_chunks};
+use super::{LARGE_BLOCK, activate, area, area_count, chunk, growth, touched_chunks};
 use crate::layout::{CHUNKS_PER_AREA, GRANULES_PER_SLICE};
 use crate::purge;
 
@@ -24,13 +24,17 @@ pub(crate) fn touched_limit(index: u32) -> u32 {
 /// A bit per chunk of an area.
 type Map = [u64; 8];
 
-/// First chunk of the lowest run of `count` ones below `limit`.
+/// First chunk of the lowest run of `count` ones below `limit`; runs of [`LARGE_BLOCK`] and more start at even chunks.
 fn lowest_run(map: &Map, count: u32, limit: u32) -> Option<u32> {
+    let step = if count >= LARGE_BLOCK { 2 } else { 1 };
+    let ones = (1u64 << step) - 1;
     let mut run = 0;
-    for at in 0..limit {
-        run = if map[(at / 64) as usize & 7] >> (at % 64) & 1 == 1 { run + 1 } else { 0 };
-        if run == count {
-            return Some(at + 1 - count);
+    let mut at = 0;
+    while at < limit {
+        run = if map[(at / 64) as usize & 7] >> (at % 64) & ones == ones { run + step } else { 0 };
+        at += step;
+        if run >= count {
+            return Some(at - run);
         }
     }
     None

@@ -9,8 +9,8 @@ use super::{Backing, GEOMETRY, at, back, backing, chunk};
 use crate::layout::{CHUNK, GRANULE, HUGE_PAGE, narrow};
 use crate::{purge, tuning, usage};
 
-/// Requests of at least so many chunks are treated as buffers that get filled.
-const LARGE_BLOCK: u32 = 4;
+/// Requests of at least so many chunks are treated as buffers that get filled, and lie on huge-page boundaries.
+pub(crate) const LARGE_BLOCK: u32 = 4;
 
 /// Outcome of making chunks usable.
 #[derive(Clone, Copy, PartialEq, Eq)]

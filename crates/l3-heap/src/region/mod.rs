@@ -38,7 +38,7 @@ use crate::small::thread_heap::{ThreadHeap, View};
 pub(crate) use chunks::{
     SplitClaim, give_chunks, merge_all, split_new, take_chunks, take_exact, take_split_chunk, touched_limit,
 };
-pub(crate) use growth::granule_bytes;
+pub(crate) use growth::{LARGE_BLOCK, granule_bytes};
 
 /// Address-range sizes that are tried, largest first. 1 TiB of addresses costs nothing but numbers.
 #[cfg(target_pointer_width = "64")]

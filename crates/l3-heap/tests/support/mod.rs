@@ -1,5 +1,6 @@
 //! What several tests of the heap share: blocks that know what they must contain.
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test uses a part")]
+#![allow(clippy::std_instead_of_alloc, reason = "a test, with std")]
 
 use stratalloc_heap::{Statistics, deallocate, statistics, usable_size};
 
@@ -14,6 +15,11 @@ pub fn scale() -> usize {
 /// `n` times the scale; less under Miri.
 pub fn rounds(n: usize) -> usize {
     if cfg!(miri) { (n / 200).max(2) } else { n * scale() }
+}
+
+/// The low byte of a number.
+pub fn low_byte(n: usize) -> u8 {
+    n.to_le_bytes()[0]
 }
 
 /// The statistics at this moment.
@@ -77,7 +83,7 @@ impl Block {
 
     /// No block.
     pub fn none() -> Self {
-        Self { ptr: std::ptr::null_mut(), size: 0, seed: 0 }
+        Self { ptr: core::ptr::null_mut(), size: 0, seed: 0 }
     }
 
     pub fn ptr(&self) -> *mut u8 {
@@ -89,15 +95,20 @@ impl Block {
     }
 
     fn byte(&self, at: usize) -> u8 {
-        // The low byte is what is wanted.
-        self.seed.wrapping_add((at % 251) as u8)
+        self.seed.wrapping_add(low_byte(at % 251))
+    }
+
+    /// Address of the byte at `at`, which is below `size`.
+    fn place(&self, at: usize) -> *mut u8 {
+        // SAFETY: `at < size`, and the block is live.
+        unsafe { self.ptr.add(at) }
     }
 
     /// Writes the pattern.
     pub fn fill(&self) {
         for at in positions(self.size) {
             // SAFETY: inside the block, which is ours.
-            unsafe { self.ptr.add(at).write(self.byte(at)) };
+            unsafe { self.place(at).write(self.byte(at)) };
         }
     }
 
@@ -109,7 +120,7 @@ impl Block {
     fn check_at(&self, places: impl Iterator<Item = usize>) {
         for at in places {
             // SAFETY: inside the block, which is ours.
-            let found = unsafe { self.ptr.add(at).read() };
+            let found = unsafe { self.place(at).read() };
             assert_eq!(found, self.byte(at), "byte {at} of {} at {:p}", self.size, self.ptr);
         }
     }
@@ -118,7 +129,7 @@ impl Block {
     pub fn check_zero(&self) {
         for at in positions(self.size) {
             // SAFETY: inside the block, which is ours.
-            let found = unsafe { self.ptr.add(at).read() };
+            let found = unsafe { self.place(at).read() };
             assert_eq!(found, 0, "byte {at} of {} at {:p} is not zero", self.size, self.ptr);
         }
     }
