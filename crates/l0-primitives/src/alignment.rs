@@ -60,7 +60,8 @@ impl Alignment {
         Self::of_power(if address == 0 { 1 << (usize::BITS - 1) } else { address })
     }
 
-    // The lowest one of `bytes`, which is not 0; the callers have seen that, and where it matters that no other is there.
+    // Keeps the lowest one of `bytes`, which is not 0 (ALIGN); in all callers but `of_address` it is the only
+    // one.
     #[inline(always)]
     #[expect(clippy::cast_possible_truncation, reason = "the bits of a `usize` are counted by a byte")]
     const fn of_power(bytes: usize) -> Self {

@@ -1,9 +1,9 @@
 //! Runs of ones in a 64-bit word: the search behind every occupancy word of the heap.
 //!
 //! ```text
-//!   bit    63 …        9 8 7 6 5 4 3 2 1 0
-//!   free    0 …        0 1 1 1 0 0 1 1 0 1        a one is a free granule
-//!   run_starts(free, 2)  0 1 1 0 0 0 1 0 0        where two or more free ones begin → lowest_run = 2
+//!                  bit  9 8 7 6 5 4 3 2 1 0
+//!                 free  0 1 1 1 0 0 1 1 0 1      a one is a free granule
+//!  run_starts(free, 2)  0 0 1 1 0 0 0 1 0 0      where two or more free ones begin: lowest_run = 2
 //! ```
 //!
 //! All functions are branch-poor, take at most six doubling steps and never panic in release builds.

@@ -6,22 +6,23 @@ use core::ptr::NonNull;
 /// The name of a range of memory: its first byte and its real length, which may exceed the request.
 ///
 /// ```text
-///  start                          end
-///    │◄──────────── len ───────────►│
-///    ├──────────────┬───────────────┤
-///    │  split_at(n).0 │ split_at(n).1 │
+///  start                         start + len
+///    │◄────────────  len  ───────────►│
+///    ├────────────────┬───────────────┤
+///    │ split_at(n).0  │ split_at(n).1 │
 /// ```
 ///
 /// It is `Copy` and owns nothing: whoever made it says how long the memory lives and who may touch it, and
-/// reading or writing through it is the reader's or writer's `unsafe`. Everything here is arithmetic on the name.
+/// reading or writing through it is the reader's or writer's `unsafe`. Everything here is arithmetic on the
+/// name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MemoryBlock {
     start: NonNull<u8>,
     len: usize,
 }
 
-// SAFETY: a block is a pair of numbers with provenance; no method of it touches the memory, and what others do
-// through its pointer is `unsafe` at their place, where they answer for the thread.
+// SAFETY: a block is a pair of numbers with provenance; no method of it touches the memory, and what others
+// do through its pointer is `unsafe` at their place, where they answer for the thread.
 unsafe impl Send for MemoryBlock {}
 // SAFETY: as for `Send`; a shared block can only be copied.
 unsafe impl Sync for MemoryBlock {}

@@ -1,7 +1,7 @@
 //! [`ProcessLock`]: a lock that is only ever tried, and that a fork cannot leave locked.
 //!
-//! For work that any thread may do and none must wait for (purging, adopting a dead heap): whoever gets the lock
-//! does it, the others go on.
+//! For work that any thread may do and none must wait for (purging, adopting a dead heap): whoever gets the
+//! lock does it, the others go on.
 //!
 //! ```text
 //!   word   0            free
@@ -11,13 +11,13 @@
 //!
 //! # Invariants
 //!
-//! * **LOCK-ID** All callers in one address space pass the same non-zero `process_id`; a copy of the address space
-//!   made by `fork` passes another one. (Caller; take it from a cached value that the child renews, not from
-//!   `getpid` each time: a `vfork` child shares the memory and must not look like another process.)
-//! * **LOCK-ONE** At most one guard of a given id exists: it is made by the CAS from a word without that id, and
-//!   the word keeps the id until that guard drops or a process with another id steals it.
-//! * **LOCK-WHOLE** The data under the lock makes sense after every single step of its writer, for a thief may find
-//!   it there: the thread that held the lock did not come along into the child. (Caller.)
+//! * **LOCK-ID** All callers in one address space pass the same non-zero `process_id`; a copy of the address
+//!   space made by `fork` passes another one. (Caller; take it from a cached value that the child renews, not
+//!   from `getpid` each time: a `vfork` child shares the memory and must not look like another process.)
+//! * **LOCK-ONE** At most one guard of a given id exists: it is made by the CAS from a word without that id,
+//!   and the word keeps the id until that guard drops or a process with another id steals it.
+//! * **LOCK-WHOLE** The data under the lock makes sense after every single step of its writer, for a thief
+//!   may find it there: the thread that held the lock did not come along into the child. (Caller.)
 //!
 //! # Memory ordering
 //!
@@ -31,11 +31,13 @@
 //!
 //! # Limits
 //!
-//! * A fork inside a signal handler that interrupted the *holder* leaves the holder alive in the child. When it goes on
-//!   there, a second thread of the child may have stolen the lock and both are inside; LOCK-WHOLE keeps that from doing
-//!   harm only if the data's steps are atomic. Its guard then finds a foreign id and leaves the word alone.
+//! * A fork inside a signal handler that interrupted the *holder* leaves the holder alive in the child. When
+//!   it goes on there, a second thread of the child may have stolen the lock and both are inside; LOCK-WHOLE
+//!   keeps that from doing harm only if the data's steps are atomic. Its guard then finds a foreign id and
+//!   leaves the word alone.
 //! * A process that gets the very id of a dead ancestor from whom it inherited a held word, through a
-//!   generation that never tried the lock, never gets it: the work under the lock is not done there. Nothing blocks.
+//!   generation that never tried the lock, never gets it: the work under the lock is not done there. Nothing
+//!   blocks.
 
 use crate::const_unless_loom;
 use crate::primitive::atomic::{AtomicU32, Ordering};
@@ -58,7 +60,8 @@ impl ProcessLock {
         }
     }
 
-    /// Takes the lock if it is free or was inherited over a fork; never waits. `process_id` is not 0 (LOCK-ID).
+    /// Takes the lock if it is free or was inherited over a fork; never waits. `process_id` is not 0
+    /// (LOCK-ID).
     #[inline]
     pub fn try_acquire(&self, process_id: u32) -> Option<Guard<'_>> {
         debug_assert!(process_id != FREE);

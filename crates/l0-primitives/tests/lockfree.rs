@@ -1,9 +1,12 @@
 //! The lists between threads, by what goes in and comes out: order alone, conservation under threads.
 //!
-//! Not covered here: memory orderings, which `loom_*.rs` check in all interleavings of small cases. Each list is tried
-//! through the same small interface; a payload is written plainly before a push and read after a pop, for Miri
-//! and ThreadSanitizer to see. Broken once each: the version, the order of push's steps, the fallback's lock, the `lock` prefix,
-//! one half left out of the comparison, `Mailbox::take_all` as load and store; each was noticed by a test of this file.
+//! Not covered here: memory orderings, which `loom_*.rs` check in all interleavings of small cases. Each list
+//! is tried through the same small interface; a payload is written plainly before a push and read after a
+//! pop, for Miri and ThreadSanitizer to see.
+//!
+//! Broken once each and noticed here: the versions of both stacks, a push that forgets the next element, the
+//! fallback without its lock, `cmpxchg16b` without its `lock` prefix, `Mailbox::take_all` as a load and a
+//! store (which hangs).
 #![cfg(all(not(loom), target_has_atomic = "64"))]
 
 use core::cell::{Cell, UnsafeCell};
@@ -185,8 +188,8 @@ fn threads_conserve_the_records(stack: &impl Stack) {
     assert_eq!(table.touches(), touches.into_inner() as u64);
 }
 
-/// The ABA case without a second thread: between `pop`'s look at the link and its exchange, the top leaves, the element
-/// under it leaves, and the top comes back.
+/// The ABA case without a second thread: between `pop`'s look at the link and its exchange, the top leaves,
+/// the element under it leaves, and the top comes back.
 #[test]
 fn a_top_that_left_and_came_back_is_noticed() {
     let table = Table::new();

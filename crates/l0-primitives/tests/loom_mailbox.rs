@@ -69,8 +69,8 @@ fn add(a: (u32, u32), b: (u32, u32)) -> (u32, u32) {
 
 type Body = fn(&World) -> (u32, u32);
 
-/// Runs producers and a consumer; whatever the consumer missed is taken at the end. Every push arrives once, and each
-/// batch that is taken was announced by exactly one "was empty".
+/// Runs producers and a consumer; whatever the consumer missed is taken at the end. Every push arrives once,
+/// and each batch that is taken was announced by exactly one "was empty".
 fn run<const N: usize>(producers: [Body; N], consumer: Body) {
     let world = World::new();
     let spawn = |body: Body| {
@@ -98,8 +98,8 @@ fn loom_mailbox_two_producers() {
     check(None, || run([|world| world.push(0), |world| world.push(1)], World::take));
 }
 
-/// The consumer hands a record back and it is pushed again: the head can return to an equal value between a producer's
-/// load and its exchange. Notices the same weakenings.
+/// The consumer hands a record back and it is pushed again: the head can return to an equal value between a
+/// producer's load and its exchange. Notices the same weakenings.
 #[test]
 fn loom_mailbox_same_record_again() {
     // Unbounded it takes four minutes (and passes).

@@ -48,8 +48,8 @@ fn visits(process_id: u32, inherited: bool) {
     assert_eq!(world.visit(process_id), 1, "the lock stayed taken");
 }
 
-/// Weakened and seen failing: acquiring exchange relaxed, releasing exchange relaxed, the word taken by a store:
-/// "Concurrent write accesses to `UnsafeCell`".
+/// Weakened and seen failing: acquiring exchange relaxed, releasing exchange relaxed, the word taken by a
+/// store: "Concurrent write accesses to `UnsafeCell`".
 #[test]
 fn loom_process_lock_excludes() {
     loom::model(|| visits(PARENT, false));

@@ -2,12 +2,14 @@
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test -p stratalloc-primitives --release loom`
 //!
-//! The code under test is the shipped one; only its atomics are loom's. The owner of a record writes its payload cell
-//! before a push and after a pop, so a missing happens-before is a reported data race. Its `birth` cell is written once, by
-//! whoever makes it, and read by every `next_of`: that a record can be looked at before it is owned is part of the contract.
+//! The code under test is the shipped one; only its atomics are loom's. The owner of a record writes its
+//! payload cell before a push and after a pop, so a missing happens-before is a reported data race. Its
+//! `birth` cell is written once, by whoever makes it, and read by every `next_of`: that a record can be
+//! looked at before it is owned is part of the contract.
 //!
-//! The main thread only joins. Loom runs it first where it can, and its reduction then never tries the order in which a
-//! plain load comes after the others' exchanges: models written that way pass with every ordering relaxed.
+//! The main thread only joins. Loom runs it first where it can, and its reduction then never tries the order
+//! in which a plain load comes after the others' exchanges: models written that way pass with every ordering
+//! relaxed.
 #![cfg(loom)]
 
 use core::ptr::NonNull;
@@ -195,11 +197,12 @@ fn keep(index: Option<u32>) -> Vec<u32> {
 /// One thread takes both elements and puts the first back, while another is inside a pop.
 ///
 /// Weakened and seen failing:
-/// * `IndexStack` without the version: "Concurrent write accesses to `UnsafeCell`" (one element with two owners).
+/// * `IndexStack` without the version: "Concurrent write accesses to `UnsafeCell`" (one element with two
+///   owners).
 /// * `IndexStack::push` exchange relaxed, `pop` first load relaxed, `pop` failed exchange relaxed: the same.
 /// * `Versioned::next` without the version, `Locked`: "lost or doubled: [0, 0, 1]".
-/// * `Locked`, version loaded relaxed by `observe`, or stored relaxed: "lost or doubled: [0, 0, 1]" (an old link read
-///   under a new version).
+/// * `Locked`, version loaded relaxed by `observe`, or stored relaxed: "lost or doubled: [0, 0, 1]" (an old
+///   link read under a new version).
 /// * `Locked`, lock taken relaxed, or given back relaxed: "Concurrent write accesses to `UnsafeCell`".
 /// * `Locked`, only the versions compared: "lost or doubled: [0, 0]" (a torn observation accepted).
 fn aba<S: Stack>() {
@@ -211,12 +214,12 @@ fn aba<S: Stack>() {
     run(&World::<S>::filled(2, 2), [pop_both_push_one, |world| keep(world.pop())]);
 }
 
-/// The same with `take_all`, after which as many pushes as before lead to an equal top: the version must not have
-/// started again.
+/// The same with `take_all`, after which as many pushes as before lead to an equal top: the version must not
+/// have started again.
 ///
-/// Weakened and seen failing: `IndexStack::take_all` as a swap with 0: "Concurrent write accesses to `UnsafeCell`"; no other model
-/// notices. `Locked`, pointer loaded relaxed by `observe`, or stored relaxed: "Concurrent read and write accesses" (of
-/// `birth`).
+/// Weakened and seen failing: `IndexStack::take_all` as a swap with 0: "Concurrent write accesses to
+/// `UnsafeCell`"; no other model notices. `Locked`, pointer loaded relaxed by `observe`, or stored relaxed:
+/// "Concurrent read and write accesses" (of `birth`).
 fn aba_over_take_all<S: Stack>() {
     let take_all_push_two = |world: &World<S>| {
         let mut taken = world.take_all();
@@ -231,8 +234,8 @@ fn aba_over_take_all<S: Stack>() {
 
 /// Two threads push; a third pops meanwhile.
 ///
-/// Weakened and seen failing: `IndexStack::push` exchange relaxed, `pop` first load relaxed ("Concurrent read and write
-/// accesses" of `birth`), `pop` failed exchange relaxed.
+/// Weakened and seen failing: `IndexStack::push` exchange relaxed, `pop` first load relaxed ("Concurrent read
+/// and write accesses" of `birth`), `pop` failed exchange relaxed.
 fn push_push_pop<S: Stack>() {
     run(
         &World::<S>::new(2),
@@ -258,25 +261,25 @@ fn make_two<S: Stack>(world: &World<S>) -> Vec<u32> {
 
 /// One thread pushes two elements; another takes all.
 ///
-/// Weakened and seen failing: `IndexStack::take_all` relaxed, `push` exchange relaxed: "Concurrent write accesses to
-/// `UnsafeCell`". `Locked` with its lock taken or given back relaxed: the same.
+/// Weakened and seen failing: `IndexStack::take_all` relaxed, `push` exchange relaxed: "Concurrent write
+/// accesses to `UnsafeCell`". `Locked` with its lock taken or given back relaxed: the same.
 fn push_take_all<S: Stack>() {
     run(&World::<S>::new(2), [make_two, |world| world.take_all()]);
 }
 
-/// The element on top is popped by one thread, so that another one reaches the element below, which it has from a
-/// third: every exchange of the head must hand on what the pushes before it released.
+/// The element on top is popped by one thread, so that another one reaches the element below, which it has
+/// from a third: every exchange of the head must hand on what the pushes before it released.
 ///
-/// Weakened and seen failing: `IndexStack::push` exchange relaxed, `pop` first load relaxed, `pop` failed exchange relaxed:
-/// "Concurrent write accesses to `UnsafeCell`", "Concurrent read and write accesses".
+/// Weakened and seen failing: `IndexStack::push` exchange relaxed, `pop` first load relaxed, `pop` failed
+/// exchange relaxed: "Concurrent write accesses to `UnsafeCell`", "Concurrent read and write accesses".
 fn deeper_element<S: Stack>() {
     run(&World::<S>::new(2), [make_two, |world| keep(world.pop()), |world| keep(world.pop())]);
 }
 
 /// One thread pushes two elements; another pops twice.
 ///
-/// Weakened and seen failing: all that [`push_push_pop`] notices. `Locked`, pointer loaded relaxed by `observe`, or
-/// stored relaxed: "Concurrent read and write accesses" (of `birth`).
+/// Weakened and seen failing: all that [`push_push_pop`] notices. `Locked`, pointer loaded relaxed by
+/// `observe`, or stored relaxed: "Concurrent read and write accesses" (of `birth`).
 fn push_push_against_pop_pop<S: Stack>() {
     let pop_two = |world: &World<S>| world.pop().into_iter().chain(world.pop()).collect();
     run(&World::<S>::new(2), [make_two, pop_two]);
@@ -284,8 +287,8 @@ fn push_push_against_pop_pop<S: Stack>() {
 
 /// Both threads pop and push what they got.
 ///
-/// Weakened and seen failing: `IndexStack` without the version, `Locked` with its lock taken or given back relaxed: "Concurrent write
-/// accesses to `UnsafeCell`".
+/// Weakened and seen failing: `IndexStack` without the version, `Locked` with its lock taken or given back
+/// relaxed: "Concurrent write accesses to `UnsafeCell`".
 fn both_put_back<S: Stack>() {
     let put_back = |world: &World<S>| {
         world.pop().into_iter().for_each(|index| world.push(index));
@@ -309,8 +312,8 @@ macro_rules! models {
 
 type OverLocked = TaggedStack<Record, Locked>;
 
-// The fallback's models have two threads: loom wakes all threads that yielded whenever one does, so that two waiting for the
-// spin lock starve its holder. Where a bound stands, the unbounded model takes minutes.
+// The fallback's models have two threads: loom wakes all threads that yielded whenever one does, so that two
+// waiting for the spin lock starve its holder. Where a bound stands, the unbounded model takes minutes.
 models! {
     loom_index_stack_aba: aba::<IndexStack>, None;
     loom_index_stack_aba_over_take_all: aba_over_take_all::<IndexStack>, None;

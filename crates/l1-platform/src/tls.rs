@@ -1,6 +1,7 @@
 //! One word per thread, reached without a call.
 //!
-//! [`thread_slot!`](crate::thread_slot) defines a module with `get` and `set` for a thread-local `*const T` whose value in a new
+//! The macros [`thread_slot_initial_exec!`](crate::thread_slot_initial_exec) and
+//! [`thread_slot_portable!`](crate::thread_slot_portable) define a module with `get` and `set` for a thread-local `*const T` whose value in a new
 //! thread is the address of a static. It exists in two forms:
 //!
 //! - **initial-exec**, by assembly (x86-64 and aarch64 ELF): the word lies in the static TLS block, at an offset that the

@@ -10,11 +10,12 @@
 //!
 //! # Contract of [`DoubleWord`]
 //!
-//! * **PAIR-SWAP** `compare_exchange_weak(current, new)` replaces the pair by `new` in one step and returns true only if
-//!   it was `current`; it acquires and releases. It may return false for no reason.
-//! * **PAIR-SEEN** `observe` returns halves that may be from different moments. Each was really there, and was
-//!   acquired: what happened before it was written is visible. A caller who puts a *new version into every pair* learns from a
-//!   successful exchange that the halves did belong together, and that the pair did not change in between.
+//! * **PAIR-SWAP** `compare_exchange_weak(current, new)` replaces the pair by `new` in one step and returns
+//!   true only if it was `current`; it acquires and releases. It may return false for no reason.
+//! * **PAIR-SEEN** `observe` returns halves that may be from different moments. Each was really there, and
+//!   was acquired: what happened before it was written is visible. A caller who puts a *new version into
+//!   every pair* learns from a successful exchange that the halves did belong together, and that the pair did
+//!   not change in between.
 //!
 //! # Memory ordering
 //!
@@ -28,12 +29,13 @@
 //!
 //! # Progress
 //!
-//! `Wide` and `Packed` are lock-free (`ldaxp`/`stlxp` as far as the processor's exclusive monitor is). **`Locked` is not**: a thread
-//! suspended inside its three instructions delays all others, a signal handler that interrupts it there and uses the same pair waits
-//! for ever, and so does the child of a fork at that moment. It is correct everywhere, and is what remains on
-//! 64-bit machines without a double-word exchange (x86-64 before 2006, riscv64), under Miri and under loom. Why no packed
-//! 48 + 16-bit word instead: 2¹⁶ versions repeat within a millisecond, so it would be lock-free and wrong.
-//! The heap does not depend on any of this: its own stacks are [`IndexStack`](super::IndexStack)s.
+//! `Wide` and `Packed` are lock-free (`ldaxp`/`stlxp` as far as the processor's exclusive monitor is).
+//! **`Locked` is not**: a thread suspended inside its three instructions delays all others, a signal handler
+//! that interrupts it there and uses the same pair waits for ever, and so does the child of a fork at that
+//! moment. It is correct everywhere, and is what remains on 64-bit machines without a double-word exchange
+//! (x86-64 before 2006, riscv64), under Miri and under loom. Why no packed 48 + 16-bit word instead: 2¹⁶
+//! versions repeat within a millisecond, so it would be lock-free and wrong. The heap does not depend on any
+//! of this: its own stacks are [`IndexStack`](super::IndexStack)s.
 
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #[cfg(all(target_pointer_width = "64", not(miri), not(loom)))]
@@ -97,8 +99,8 @@ impl Pair {
 
     #[inline(always)]
     fn observe(&self) -> Versioned {
-        // Acquire twice: the pointer's for the record behind it (which `next_of` will read even if the pair is
-        // torn), the version's for the link that belongs to this version.
+        // Acquire twice: the pointer's for the record behind it (which `next_of` will read even if the pair
+        // is torn), the version's for the link that belongs to this version.
         Versioned {
             pointer: self.pointer.load(Ordering::Acquire),
             version: self.version.load(Ordering::Acquire),
@@ -218,7 +220,8 @@ pub type Native = Packed;
 )))]
 pub type Native = Locked;
 
-// Not covered here: the orderings of `Locked` (tests/loom_stacks.rs); those of the instructions, which no model sees.
+// Not covered here: the orderings of `Locked` (tests/loom_stacks.rs); those of the instructions, which no
+// model sees.
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;

@@ -1,7 +1,8 @@
 //! [`IndexStack`]: any thread pushes, any thread takes one or all; one 64-bit word.
 //!
 //! The depot's stacks of slabs and of dead heaps. Elements are `u32` indices of records in a table that never
-//! moves or unmaps; the link of an element lies in its record and belongs to the caller, who passes two closures.
+//! moves or unmaps; the link of an element lies in its record and belongs to the caller, who passes two
+//! closures.
 //!
 //! ```text
 //!              63        32 31         0
@@ -16,8 +17,9 @@
 //!   stack lives, whether the element is in it or not. (Caller.) A thread may read the link of an element
 //!   that another one has just taken; it gets a stale number, and STACK-VERSION throws it away.
 //! * **STACK-VERSION** Every push adds one to the version; nothing else changes it.
-//! * **STACK-RMW** After construction `head` changes by read-modify-write only, so each of its values belongs to
-//!   the release sequence of every push before it: who acquires the head has acquired *all* elements below it.
+//! * **STACK-RMW** After construction `head` changes by read-modify-write only, so each of its values belongs
+//!   to the release sequence of every push before it: who acquires the head has acquired *all* elements below
+//!   it.
 //!
 //! # Memory ordering
 //!
@@ -32,9 +34,9 @@
 //! # No ABA
 //!
 //! `pop` reads head (A, v) and A's link B, then swaps (A, v) for (B, v). B is right as long as A has not left
-//! and come back in between. Coming back is a push, which changes v; so the CAS fails, unless exactly
-//! k · 2³² pushes happened between the load and the CAS and A is on top again: at 10 ns a push the thread must
-//! have slept for 43 s or a multiple of it, to the push.
+//! and come back in between. Coming back is a push, which changes v; so the CAS fails, unless exactly k · 2³²
+//! pushes happened between the load and the CAS and A is on top again: at 10 ns a push the thread must have
+//! slept for 43 s or a multiple of it, to the push.
 //!
 //! # Progress
 //!
@@ -83,8 +85,8 @@ impl IndexStack {
         self.push_chain(index, set_next);
     }
 
-    /// Pushes a chain of elements that the caller has linked with [`link::to`], from `first` on; one CAS for all.
-    /// `set_next_of_last` stores a link into the record of the last one.
+    /// Pushes a chain of elements that the caller has linked with [`link::to`], from `first` on; one CAS for
+    /// all. `set_next_of_last` stores a link into the record of the last one.
     #[inline]
     pub fn push_chain(&self, first: u32, mut set_next_of_last: impl FnMut(u32)) {
         let mut head = self.head.load(Ordering::Relaxed);

@@ -1,7 +1,8 @@
 //! How the lists of indices write an index into a link: `index + 1`, so that zeroed memory is a list's end.
 //!
-//! A link is what [`IndexStack`](super::IndexStack) and [`Mailbox`](super::Mailbox) hand to `set_next` and ask
-//! of `next_of`; the caller stores it as it is, in a relaxed `AtomicU32` beside the record that it belongs to.
+//! A link is what [`IndexStack`](super::IndexStack) and [`Mailbox`](super::Mailbox) hand to `set_next` and
+//! ask of `next_of`; the caller stores it as it is, in a relaxed `AtomicU32` beside the record that it
+//! belongs to.
 
 /// The link after the last element.
 pub const END: u32 = 0;

@@ -11,12 +11,13 @@
 //!
 //! # Invariants
 //!
-//! * **MAIL-OWN** An index is pushed by whoever has the sole right to (a "notified" flag won, for instance), and
-//!   is not pushed again before its taker passed that right on by a release/acquire pair. So it hangs in at
-//!   most one list, once. (Caller.)
-//! * **MAIL-LINK** Links are atomics (relaxed is enough), written by the pusher, and read by the taker only. (Caller.)
-//! * **MAIL-RMW** `head` changes by read-modify-write only: each value belongs to the release sequences of the
-//!   pushes below it.
+//! * **MAIL-OWN** An index is pushed by whoever has the sole right to (a "notified" flag won, for instance),
+//!   and is not pushed again before its taker passed that right on by a release/acquire pair. So it hangs in
+//!   at most one list, once. (Caller.)
+//! * **MAIL-LINK** Links are atomics (relaxed is enough), written by the pusher, and read by the taker only.
+//!   (Caller.)
+//! * **MAIL-RMW** `head` changes by read-modify-write only: each value belongs to the release sequences of
+//!   the pushes below it.
 //!
 //! # Memory ordering
 //!
@@ -30,15 +31,16 @@
 //! # No ABA
 //!
 //! Only two operations exist. `push` links to whatever the head is *at the CAS*: if the list it first saw was
-//! taken and an equal head came back, the new element hangs before that equal head, which is right — it uses the head's
-//! value and nothing that it read through it. `take_all` compares nothing. ABA needs an operation that reads an
-//! element's link and then compares the head, a `pop`; there is none. One taker at a time is not even needed for
-//! the list (two swaps give disjoint lists); it is the heap's rule, because the elements belong to its owner.
+//! taken and an equal head came back, the new element hangs before that equal head, which is right — it uses
+//! the head's value and nothing that it read through it. `take_all` compares nothing. ABA needs an operation
+//! that reads an element's link and then compares the head, a `pop`; there is none. One taker at a time is
+//! not even needed for the list (two swaps give disjoint lists); it is the heap's rule, because the elements
+//! belong to its owner.
 //!
 //! # Progress
 //!
-//! `push` is lock-free, `take_all` wait-free. A push interrupted anywhere (signal, fork) leaves the list whole:
-//! the element is in or not.
+//! `push` is lock-free, `take_all` wait-free. A push interrupted anywhere (signal, fork) leaves the list
+//! whole: the element is in or not.
 
 use super::link;
 use crate::const_unless_loom;
@@ -75,8 +77,8 @@ impl Mailbox {
         }
     }
 
-    /// Takes the whole list and returns the link to its first element ([`link::END`] = 0 if there is none), for
-    /// [`link::walk`]. The last pushed comes first.
+    /// Takes the whole list and returns the link to its first element ([`link::END`] = 0 if there is none),
+    /// for [`link::walk`]. The last pushed comes first.
     #[inline]
     pub fn take_all(&self) -> u32 {
         // The owner looks often and finds nothing mostly: no read-modify-write for that.

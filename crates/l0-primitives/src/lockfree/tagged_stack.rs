@@ -1,7 +1,8 @@
-//! [`TaggedStack`]: any thread pushes, any thread takes one or all; full pointers, a [double word](super::double_word).
+//! [`TaggedStack`]: any thread pushes, any thread takes one or all; full pointers, a [double
+//! word](super::double_word).
 //!
-//! For nodes that no table numbers. Where records have indices, [`IndexStack`](super::IndexStack) is smaller and needs no 128-bit
-//! exchange. The link of a node belongs to the caller, who passes two closures.
+//! For nodes that no table numbers. Where records have indices, [`IndexStack`](super::IndexStack) is smaller
+//! and needs no 128-bit exchange. The link of a node belongs to the caller, who passes two closures.
 //!
 //! ```text
 //!   head   │ pointer │ version │
@@ -11,10 +12,12 @@
 //! # Invariants
 //!
 //! * **TAG-OWN** A node is pushed by whoever owns it alone, and pushing gives it up. (Caller.)
-//! * **TAG-LINK** Links are atomics (relaxed is enough) that stay mapped and initialised for as long as the stack lives,
-//!   whether the node is in it or not, and are accessed as nothing else. (Caller.) A thread may read the link of a node
-//!   that another one has just taken; it gets a stale pointer, and TAG-VERSION throws it away.
-//! * **TAG-VERSION** Every change of the head (push, pop, take_all) adds one to the version: no pair occurs twice.
+//! * **TAG-LINK** Links are atomics (relaxed is enough) that stay mapped and initialised for as long as the
+//!   stack lives, whether the node is in it or not, and are accessed as nothing else. (Caller.) A thread may
+//!   read the link of a node that another one has just taken; it gets a stale pointer, and TAG-VERSION throws
+//!   it away.
+//! * **TAG-VERSION** Every change of the head (push, pop, take_all) adds one to the version: no pair occurs
+//!   twice.
 //!
 //! # Memory ordering
 //!
@@ -28,10 +31,11 @@
 //!
 //! # No ABA
 //!
-//! `pop` sees (A, v), reads A's link B, and exchanges (A, v) for (B, v + 1). By TAG-VERSION success means that the head was
-//! (A, v) all the time since `observe` read v; A stayed on top, so its link was B. A torn observation (A of one
-//! moment, v of another) either happens to be the true pair, which is the case above, or fails. 64-bit versions do
-//! not repeat in practice (500 years at 1 ns); 32-bit ones (32-bit targets) repeat after 2³² changes, and then need A on top again.
+//! `pop` sees (A, v), reads A's link B, and exchanges (A, v) for (B, v + 1). By TAG-VERSION success means
+//! that the head was (A, v) all the time since `observe` read v; A stayed on top, so its link was B. A torn
+//! observation (A of one moment, v of another) either happens to be the true pair, which is the case above,
+//! or fails. 64-bit versions do not repeat in practice (500 years at 1 ns); 32-bit ones (32-bit targets)
+//! repeat after 2³² changes, and then need A on top again.
 //!
 //! # Progress
 //!
@@ -46,8 +50,8 @@ use core::ptr::{NonNull, null_mut};
 /// A stack of nodes `T`; see the [module](self).
 pub struct TaggedStack<T, D: DoubleWord = Native> {
     head: D,
-    // The stack hands pointers on, as `AtomicPtr<T>` does: shareable whatever `T` is, since touching a node is
-    // its user's `unsafe`.
+    // The stack hands pointers on, as `AtomicPtr<T>` does: shareable whatever `T` is, since touching a node
+    // is its user's `unsafe`.
     nodes: PhantomData<fn(*mut T) -> *mut T>,
 }
 
@@ -88,8 +92,8 @@ impl<T, D: DoubleWord> TaggedStack<T, D> {
         }
     }
 
-    /// Takes the top node. `next_of` loads the link from a node, perhaps from one that this thread does not get
-    /// (TAG-LINK).
+    /// Takes the top node. `next_of` loads the link from a node, perhaps from one that this thread does not
+    /// get (TAG-LINK).
     #[inline]
     pub fn pop(&self, next_of: impl Fn(NonNull<T>) -> *mut T) -> Option<NonNull<T>> {
         loop {

@@ -5,7 +5,7 @@
 //! One file per architecture holds the numbers and one function; the kernel's answer becomes a `Result` here.
 //!
 //! Under Miri there is no kernel: [`call`] refuses everything with `ENOSYS`, and the callers' answers for "the kernel
-//! does not say" apply. The three calls that must work there ([`write`], ids, yielding) have their own versions.
+//! does not say" apply. The three calls that must work there ([`write()`], ids, yielding) have their own versions.
 
 use core::ffi::CStr;
 

@@ -4,7 +4,7 @@
 //! [`crate::api`]; here are the slow ones.
 //!
 //! - [`class`]: sizes to classes. [`slab`]: the record of a slab. [`thread_heap`]: bins, and how a thread reaches them.
-//! - [`refill`]: a bin runs dry. [`home`]: blocks come home. [`slice`]: slabs come from and go to the region.
+//! - [`refill`]: a bin runs dry. [`home`]: blocks come home. [`mod@slice`]: slabs come from and go to the region.
 //! - [`remote`]: the protocol of remote frees. [`ring`]: batching them. [`free`]: the freeing side.
 //! - [`depot`]: slabs that nobody owns. [`pool`]: heaps that nobody holds. [`run`]: 32 KiB to 1 MiB.
 

@@ -1,15 +1,15 @@
 //! The pair by one 16-byte instruction (x86-64, aarch64).
 //!
-//! By inline assembly on purpose: the intrinsic for `cmpxchg16b` needs the target feature in every function that
-//! it is inlined into, and otherwise becomes a call of a library function that is not there.
+//! By inline assembly on purpose: the intrinsic for `cmpxchg16b` needs the target feature in every function
+//! that it is inlined into, and otherwise becomes a call of a library function that is not there.
 
 use super::{DoubleWord, Locked, Pair, Versioned, sealed};
 use core::arch::asm;
 
 /// The pair by the processor's own 16-byte exchange.
 ///
-/// On x86-64 it is made by [`Wide::null`], which says whether the processor has the instruction, or lives inside
-/// [`Native`](super::Native). On aarch64 every processor has it.
+/// On x86-64 it is made by [`Wide::null`], which says whether the processor has the instruction, or lives
+/// inside [`Native`](super::Native). On aarch64 every processor has it.
 #[derive(Debug)]
 pub struct Wide {
     // Invariant WIDE: exists only where the instruction does.
@@ -119,7 +119,8 @@ unsafe fn exchange(pair: &Pair, current: Versioned, new: Versioned) -> bool {
     let equal: u8;
     // SAFETY:
     // - the instruction exists (this function's contract);
-    // - `pair` is 16 bytes, aligned to 16 (`repr`), shared and inside atomics, so it may be written through `&`;
+    // - `pair` is 16 bytes, aligned to 16 (`repr`), shared and inside atomics, so it may be written through
+    //   `&`;
     // - rbx, which LLVM keeps for itself and which cannot be an operand, holds the new pointer between the
     //   `xchg` and the `mov` only. Every other operand is pinned to a register, so none can be in rbx, except
     //   `spare` itself, for which both instructions are then no-ops;
@@ -152,7 +153,8 @@ unsafe fn exchange(pair: &Pair, current: Versioned, new: Versioned) -> bool {
 unsafe fn exchange(pair: &Pair, current: Versioned, new: Versioned) -> bool {
     let (pointer, version): (*mut u8, usize);
     // SAFETY:
-    // - `pair` is 16 bytes, aligned to 16 (`repr`), shared and inside atomics, so it may be written through `&`;
+    // - `pair` is 16 bytes, aligned to 16 (`repr`), shared and inside atomics, so it may be written through
+    //   `&`;
     // - the operands are in the consecutive registers, the first one even, that the instruction wants.
     unsafe {
         asm!(
@@ -178,7 +180,8 @@ unsafe fn exchange(pair: &Pair, current: Versioned, new: Versioned) -> bool {
 unsafe fn exchange(pair: &Pair, current: Versioned, new: Versioned) -> bool {
     let failed: u32;
     // SAFETY:
-    // - `pair` is 16 bytes, aligned to 16 (`repr`), shared and inside atomics, so it may be written through `&`;
+    // - `pair` is 16 bytes, aligned to 16 (`repr`), shared and inside atomics, so it may be written through
+    //   `&`;
     // - the load alone may be torn (no LSE2), but then the store-exclusive fails; outputs that are written
     //   before the last input is read are `out`, not `lateout`.
     unsafe {

@@ -236,3 +236,24 @@ fn purge_against_claim_and_release() {
         world.settle(&taken);
     });
 }
+
+/// Between the release that empties the chunk and taking it whole, somebody claims a half and gives it back: whoever gets the chunk
+/// sees what that one did.
+#[test]
+fn a_claim_comes_and_goes_before_the_chunk_does() {
+    check(None, || {
+        let world = World::new(HIGH);
+        let taken = run(
+            &world,
+            [
+                |w| w.free_and_claim_whole(HIGH),
+                |w| match w.take() {
+                    0 => 0,
+                    mask => w.free_and_claim_whole(mask),
+                },
+            ],
+        );
+        world.settle(&taken);
+        assert!(taken.iter().any(|mask| *mask == !0), "an empty chunk was left behind");
+    });
+}

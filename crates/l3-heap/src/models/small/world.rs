@@ -26,6 +26,8 @@ struct Record {
     full: AtomicU32,
     /// Blocks of the slab: its class.
     capacity: AtomicU32,
+    /// How often a slab began here.
+    begun: AtomicU32,
     /// 1 while the slice is free: what the chunk's word of free granules says.
     free: AtomicU32,
     /// What only the owner touches: per block, how often it came home.
@@ -119,6 +121,7 @@ impl World {
             next: AtomicU32::new(link::END),
             full: AtomicU32::new(0),
             capacity: AtomicU32::new(u32::from(BLOCKS)),
+            begun: AtomicU32::new(0),
             free: AtomicU32::new(0),
             home: UnsafeCell::new([0; BLOCKS as usize]),
             posted: UnsafeCell::new(false),
@@ -179,6 +182,7 @@ impl World {
     pub(super) fn drain(&self, heap: u32) -> u16 {
         let mut came = 0;
         remote::drain(self, heap, |record, chain| {
+            assert_eq!(self.owner(record), Some(heap), "S1: a chain of another heap's slab");
             self.count_home(record, chain);
             came += chain.count;
         });
@@ -231,13 +235,19 @@ impl World {
             return false;
         }
         self.set_owner(record, Some(heap));
+        slab.begun.fetch_add(1, Ordering::Relaxed);
         slab.capacity.store(u32::from(capacity), Ordering::Relaxed);
         self.touch(record);
         true
     }
 
+    /// How many slabs began on the slice, when all is quiet.
+    pub(super) fn times_begun(&self, record: u32) -> u32 {
+        self.records[record as usize].begun.load(Ordering::Relaxed)
+    }
+
     /// How often each block came home.
-    pub(super) fn home(&self, record: u32) -> [u32; BLOCKS as usize] {
+    fn home(&self, record: u32) -> [u32; BLOCKS as usize] {
         // SAFETY: the caller has the record's plain fields.
         self.records[record as usize].home.with(|home| unsafe { *home })
     }
