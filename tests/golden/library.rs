@@ -11,7 +11,7 @@ use warm::warm;
 
 mod c {
     use core::ffi::{c_int, c_ulong};
-    // SAFETY: the C library's, as C declares them.
+    // The C library's, as C declares them.
     unsafe extern "C" {
         pub(super) safe fn malloc(size: usize) -> *mut u8;
         pub(super) fn free(block: *mut u8);

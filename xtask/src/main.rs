@@ -3,6 +3,8 @@
 //! - [`layers`]: the tree shows the layers, and nothing reaches upwards.
 //! - [`golden`]: what the fast paths cost, counted by callgrind and compared with `tests/golden/counts.toml`.
 
+extern crate alloc;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 

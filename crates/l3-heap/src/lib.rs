@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | may use | `stratalloc-primitives`, `stratalloc-platform`, `stratalloc-resource` |
 //! | used by | `stratalloc-capi` (malloc), `stratalloc` (global allocator) |
-//! | never | allocates for itself, panics, unwinds, takes a lock that fork or a signal could leave held; waits for another thread only while that one creates the region, and when eight others are inside the same independent heap |
+//! | never | allocates for itself, panics, unwinds, takes a lock that fork or a signal could leave held; waits for another thread only while that one creates the region, when eight others are inside the same independent heap, and when an independent heap is dropped during a purge |
 //!
 //! ```text
 //!   request ─► api ─► size ≤ 32 KiB    small: bin of the thread's heap ── refill ─► slab ─► slice of the region

@@ -30,6 +30,16 @@ static LAST_DIRTY: AtomicUsize = AtomicUsize::new(0);
 /// Inside a chunk with huge pages nothing is purged while more than this many granules are in use: it would break the page.
 const HUGE_CHUNK_FREE: u32 = 48;
 
+/// Keeps every purge out until the guard goes.
+pub(crate) fn pause() -> impl Drop {
+    loop {
+        if let Some(guard) = WORKER.try_acquire(process::id()) {
+            return guard;
+        }
+        stratalloc_platform::thread::yield_now();
+    }
+}
+
 /// Dirty and free bytes that growth may leave.
 fn budget() -> usize {
     (usage::in_use_bytes() / tuning::purge_divisor()).max(tuning::purge_floor())

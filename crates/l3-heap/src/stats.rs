@@ -181,7 +181,7 @@ fn sum_heaps(out: &mut Statistics) -> [u64; BINS] {
         for (class, (entry, in_bin)) in
             out.classes.iter_mut().zip(&mut in_bins).enumerate().take(CLASSES).skip(1)
         {
-            entry.allocations += heap.handed(class).get();
+            entry.allocations = entry.allocations.wrapping_add(heap.handed(class).get());
             *in_bin += bin_length(heap.bin(class).get(), u32::from(class::facts(class).capacity));
         }
     }

@@ -108,6 +108,11 @@ pub(crate) fn purged(granules: u32) {
     PURGED.fetch_add(granule_bytes(granules) as u64, Ordering::Relaxed);
 }
 
+/// `granules` that were dirty and free are clean now, without a purge.
+pub(crate) fn cleaned(granules: u32) {
+    DIRTY_FREE.fetch_sub(granules as usize, Ordering::Relaxed);
+}
+
 /// Bytes of the region in use.
 pub(crate) fn in_use_bytes() -> usize {
     IN_USE.load(Ordering::Relaxed) * granule_bytes(1)

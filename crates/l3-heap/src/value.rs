@@ -86,7 +86,7 @@ fn with_shard<R>(number: u32, f: impl FnOnce(&'static ThreadHeap) -> R) -> Optio
                 let heap = match link::index(shard.heap.load(Ordering::Relaxed)) {
                     Some(index) => region::heap(index),
                     None => {
-                        let heap = pool::make()?;
+                        let heap = pool::acquire_shard()?;
                         heap.family.set(number);
                         shard.heap.store(link::to(heap.index.get()), Ordering::Relaxed);
                         heap
@@ -202,6 +202,8 @@ impl Drop for Heap {
                 pool::retire_shard(region::heap(index));
             }
         }
+        // A purge may hold granules of our chunks: it must be done with them before the chunks serve others.
+        let _quiet = crate::purge::pause();
         for index in stats::touched_chunks() {
             let chunk = region::chunk(index);
             if chunk.family.load(Ordering::Relaxed) != self.number {
@@ -240,6 +242,7 @@ fn tear_down(index: u32) {
         in_slabs += 4;
     }
     let runs = used.count_ones() - in_slabs;
+    usage::RUNS.releases.fetch_add(u64::from(chunk.ends_mask().count_ones()), Ordering::Relaxed);
     usage::RUNS.change(-region::granule_bytes(runs).cast_signed());
     chunk.mark_dirty(used);
     usage::released(used.count_ones(), used.count_ones());

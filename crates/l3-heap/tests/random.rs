@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 
 use stratalloc_heap::{allocate, allocate_aligned, allocate_zeroed, collect, reallocate, validate};
 use support::{Block, Random, low_byte, rounds};
@@ -69,8 +69,12 @@ fn churn(seed: u64, rounds: usize, mut exchange: impl FnMut(Block) -> Option<Blo
     live.into_iter().for_each(Block::free);
 }
 
+/// A check of the whole heap wants the other test to rest.
+static ALONE: Mutex<()> = Mutex::new(());
+
 #[test]
 fn one_thread() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     for seed in 1..4 {
         churn(seed * 7919, rounds(60_000), Some);
         validate().expect("after a churn");
@@ -81,6 +85,7 @@ fn one_thread() {
 
 #[test]
 fn threads_exchange_blocks_and_end() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     for round in 0..3u64 {
         std::thread::scope(|scope| {
             let (first, mut inbox) = mpsc::channel::<Block>();
@@ -89,7 +94,9 @@ fn threads_exchange_blocks_and_end() {
                 let mine = core::mem::replace(&mut inbox, next);
                 scope.spawn(move || {
                     churn(round * 100 + thread + 1, rounds(20_000), |block| {
-                        drop(to.send(block).map_err(|error| error.0.free()));
+                        if let Err(error) = to.send(block) {
+                            error.0.free();
+                        }
                         mine.try_recv().ok()
                     });
                     drop(to);
@@ -100,5 +107,6 @@ fn threads_exchange_blocks_and_end() {
             inbox.into_iter().for_each(Block::free);
         });
         collect();
+        validate().expect("after the threads ended");
     }
 }

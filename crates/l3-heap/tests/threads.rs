@@ -98,7 +98,7 @@ fn consumers_find_what_producers_wrote() {
                 for number in 0..per_producer {
                     // A few classes with small slabs, so that whole slabs go away all the time.
                     let size = [2_000, 8_000, 30_000, 700, 48][random.below(5)];
-                    let sent = to.send(block(size, low_byte(number + thread)));
+                    let sent = to.send(block(size, low_byte(number)));
                     assert!(sent.is_ok());
                 }
             });
@@ -168,7 +168,7 @@ fn owners_drain_while_their_slabs_are_reclaimed() {
             for number in 0..count {
                 // Two blocks fill such a slab.
                 let size = if number % 3 == 0 { 30_000 } else { 16_000 };
-                let made = block(size, low_byte(number));
+                let made = block(size, low_byte(number + thread));
                 if let Err(error) = to.try_send(made) {
                     match error {
                         mpsc::TrySendError::Full(block) | mpsc::TrySendError::Disconnected(block) => {

@@ -1,7 +1,7 @@
 //! The golden file: numbers by section and key, in the small part of TOML that they need.
 
-use std::collections::BTreeMap;
-use std::fmt::Write;
+use alloc::collections::BTreeMap;
+use core::fmt::Write;
 
 use super::TOLERANCE_PERCENT;
 

@@ -1,6 +1,6 @@
 //! Instructions by address, as objdump prints them, and what a fast path may not contain.
 
-use std::collections::BTreeMap;
+use alloc::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 

@@ -1,6 +1,6 @@
 //! Single calls, counted exactly.
 
-use std::collections::BTreeSet;
+use alloc::collections::BTreeSet;
 use std::path::Path;
 
 use super::callgrind::{self, Profile};

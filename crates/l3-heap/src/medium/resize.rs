@@ -8,7 +8,7 @@ use stratalloc_primitives::primitive::atomic::{AtomicU32, Ordering};
 use super::{
     account_claim, account_release, allocate, begin, chunks_of, extent, give_back, locate, set_kinds,
 };
-use crate::layout::{CHUNK, CHUNKS_PER_AREA, MEDIUM_MAX, narrow};
+use crate::layout::{CHUNK, CHUNKS_PER_AREA, GRANULE, MEDIUM_MAX, narrow};
 use crate::{region, usage};
 
 /// Blocks whose pages were moved and not yet mapped afresh. Each costs up to two mappings, of which a process has 65 530.
@@ -95,7 +95,9 @@ fn move_pages(index: u32, source: *mut u8, target: *mut u8, len: usize) -> bool 
     let number = narrow((target.addr() - region::range().0) / CHUNK);
     region::chunk(number).moved.store(1, Ordering::Relaxed);
     // Both places read as zero now wherever no page was moved to; the source wholly.
-    super::for_granules(index, 0, len, |number, mask| region::chunk(number).mark_clean(mask));
+    // Only whole granules: behind the last page that moved, an earlier block's bytes may lie in the same granule.
+    let whole = len / GRANULE * GRANULE;
+    super::for_granules(index, 0, whole, |number, mask| region::chunk(number).mark_clean(mask));
     true
 }
 
@@ -114,6 +116,12 @@ pub(super) fn unmove(index: u32, size: usize) -> bool {
     }
     head.moved.store(0, Ordering::Relaxed);
     MOVED.fetch_sub(1, Ordering::Relaxed);
+    // Granules behind the block's end count as free and dirty.
+    let (mut all, mut inside) = (0, 0);
+    let dirty_in = |number: u32, mask: u64| (region::chunk(number).dirty_mask() & mask).count_ones();
+    super::for_granules(index, 0, count as usize * CHUNK, |number, mask| all += dirty_in(number, mask));
+    super::for_granules(index, 0, size, |number, mask| inside += dirty_in(number, mask));
+    usage::cleaned(all - inside);
     for number in index..index + count {
         let chunk = region::chunk(number);
         let dirty = chunk.dirty_mask();

@@ -7,8 +7,6 @@
 #[path = "../os/slots.rs"]
 mod slots;
 
-use std::boxed::Box;
-
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use stratalloc_primitives::primitive::atomic::{AtomicU32, Ordering};
@@ -23,7 +21,7 @@ const C: usize = 3;
 const OTHER: usize = 4;
 
 struct World {
-    slots: Box<[Slot]>,
+    slots: [Slot; 2],
     /// By page number: how long the mapping is; 0 when there is none.
     bytes: [UnsafeCell<usize>; 5],
     /// By page number: 1 when the mapping that the model begins with is gone.
@@ -45,7 +43,7 @@ impl World {
     /// Two slots, and mappings of 10 bytes in them.
     fn new(pages: &[usize]) -> Arc<Self> {
         let world = Self {
-            slots: (0..2).map(|_| Slot::new()).collect(),
+            slots: core::array::from_fn(|_| Slot::new()),
             bytes: core::array::from_fn(|_| UnsafeCell::new(0)),
             unmapped: core::array::from_fn(|_| AtomicU32::new(0)),
         };
@@ -111,6 +109,8 @@ impl World {
 }
 
 /// Two threads insert and remove; slots are claimed, erased and used again.
+///
+/// Seen failing with: `claim` Relaxed, `erase` Relaxed (the values of the former mapping are found).
 #[test]
 fn slots_are_used_again() {
     check(None, || {
@@ -132,6 +132,8 @@ fn slots_are_used_again() {
 }
 
 /// A mapping behind another one is found while that one goes and its slot is used again.
+///
+/// Seen failing with: `erase` making a slot empty (a mapping behind it is not found).
 #[test]
 fn a_search_passes_slots_that_change() {
     check(None, || {
@@ -155,6 +157,8 @@ fn a_search_passes_slots_that_change() {
 }
 
 /// Who asks for an address that it does not hold sees a whole entry, or none.
+///
+/// Seen failing with: the load in `slot_of` Relaxed (length 0).
 #[test]
 fn a_stranger_sees_whole_entries() {
     check(None, || {
@@ -174,6 +178,9 @@ fn a_stranger_sees_whole_entries() {
 }
 
 /// The same address is removed by two (one of them wrongly), and mapped again by a third: nobody gets the same mapping twice.
+///
+/// Seen failing with: `publish` Relaxed (data race on a mapping); `hold` reading the values before it
+/// claims ("left: 20, right: 10").
 #[test]
 fn an_address_is_removed_once() {
     check(Some(3), || {
@@ -190,6 +197,9 @@ fn an_address_is_removed_once() {
 }
 
 /// A mapping moves while somebody else is given its old address, and a third goes: both are found where they are.
+///
+/// Seen failing with: `settle` erasing its slot and inserting once: somebody took it, the table is full,
+/// the mapping is lost.
 #[test]
 fn a_mapping_moves_and_its_old_address_is_given_away() {
     check(Some(3), || {
@@ -214,6 +224,8 @@ fn a_mapping_moves_and_its_old_address_is_given_away() {
 }
 
 /// A mapping moves to an address whose search begins elsewhere, and the table is full: it keeps its slot, and is found there.
+///
+/// Seen failing with: `erase` making a slot empty (the mapping that kept its slot is not found).
 #[test]
 fn a_mapping_moves_in_a_full_table() {
     check(Some(3), || {
@@ -235,6 +247,9 @@ fn a_mapping_moves_in_a_full_table() {
 }
 
 /// Two threads try parked mappings again; one of them parks it once more, with another length.
+///
+/// Seen failing with: `take_parked` reading the values before it claims ("left: 5, right: 10"): the wrong
+/// length would be unmapped.
 #[test]
 fn a_parked_mapping_is_taken_once_as_it_is() {
     check(None, || {

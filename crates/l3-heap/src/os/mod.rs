@@ -102,7 +102,8 @@ pub(crate) fn retry_parked() {
     if PARKED.load(Ordering::Relaxed) == 0 {
         return;
     }
-    if let Some(entry) = table::take_parked() {
+    for _ in 0..PARKED.load(Ordering::Relaxed) {
+        let Some(entry) = table::take_parked() else { return };
         PARKED.fetch_sub(1, Ordering::Relaxed);
         unmap(entry);
     }

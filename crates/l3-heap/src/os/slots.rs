@@ -55,7 +55,7 @@ pub(super) struct Slot {
 
 impl Slot {
     /// An empty slot.
-    #[cfg(any(test, loom))]
+    #[cfg(loom)]
     pub(super) fn new() -> Self {
         Self {
             key: AtomicUsize::new(EMPTY),

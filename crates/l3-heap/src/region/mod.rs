@@ -379,7 +379,7 @@ fn activate(index: u32) -> bool {
             return false;
         }
     }
-    if index == 0 && growth::touch(0, 1) == growth::Touched::NoMemory {
+    if index == 0 && growth::touch(0, 1) != growth::Touched::Ready {
         return false;
     }
     if area.active.compare_exchange(0, 1, Ordering::AcqRel, Ordering::Acquire).is_ok() {

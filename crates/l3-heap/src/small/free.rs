@@ -83,6 +83,14 @@ fn publish_chain(batch: &Batch) {
     }
 }
 
+/// Puts a chain back that turned out to be another owner's.
+pub(crate) fn republish(slab: &'static Slab, chain: Chain) {
+    let base = region::slice_start(region::slab_index(slab));
+    let block = |offset: u16| base.wrapping_add(offset as usize * 16).cast::<Block>();
+    let count = u32::from(chain.count);
+    publish_chain(&Batch { slab, head: block(chain.head), tail: block(chain.tail), count });
+}
+
 /// Every block of `slab` waits in its remote word: if it is full, so that its owner will not look before it needs blocks of this very
 /// class, gives it back to the region.
 #[cold]

@@ -81,7 +81,7 @@ fn all_home(heap: &ThreadHeap, slab: &'static Slab) {
         return;
     }
     let (chain, length) = slab.take_chain();
-    heap.handed(class).set(heap.handed(class).get() + u64::from(length));
+    heap.handed(class).set(heap.handed(class).get().wrapping_add(u64::from(length)));
     heap.bin(class).set(chain);
 }
 
@@ -155,7 +155,13 @@ pub(crate) fn drain(heap: &'static ThreadHeap) -> bool {
         next = slab.mail.load(Ordering::Relaxed);
         if ptr::eq(slab.owner(), heap) {
             if let Some(chain) = slab.remote.take() {
-                splice(heap, slab, chain);
+                // `reclaim` may have ended the slab's life since the look above; the chain is of its next life then. With a
+                // block of it in hand, the owner cannot change any more.
+                if ptr::eq(slab.owner(), heap) {
+                    splice(heap, slab, chain);
+                } else {
+                    super::free::republish(slab, chain);
+                }
             }
         } else {
             deliver(&Records, slab);

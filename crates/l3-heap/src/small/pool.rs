@@ -32,6 +32,8 @@ use crate::region;
 
 static WARM: IndexStack = IndexStack::new();
 static COLD: IndexStack = IndexStack::new();
+/// Heaps that were shards: they own no slab at all.
+static RETIRED: IndexStack = IndexStack::new();
 /// Heaps ever made; numbers below it are valid.
 static MADE: AtomicU32 = AtomicU32::new(0);
 /// Mail that arrived in heaps of the pool since the cold ones were last looked through.
@@ -64,11 +66,16 @@ pub(crate) fn make() -> Option<&'static ThreadHeap> {
     if !region::ready() {
         return None;
     }
-    let index = MADE.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |made| {
-        if (made as usize) < region::MAX_HEAPS { Some(made + 1) } else { None }
-    });
-    let heap = region::heap_slot(index.ok()?)?;
-    heap.begin(index.unwrap_or(0));
+    // The memory first: whoever counts to `MADE` reads every heap below it.
+    let mut index = MADE.load(Ordering::Relaxed);
+    let heap = loop {
+        let heap = region::heap_slot(index)?;
+        match MADE.compare_exchange(index, index + 1, Ordering::Release, Ordering::Relaxed) {
+            Ok(_) => break heap,
+            Err(now) => index = now,
+        }
+    };
+    heap.begin(index);
     region::view(&heap.view);
     Some(heap)
 }
@@ -106,6 +113,10 @@ unsafe extern "C" fn on_exit(_heap: *mut c_void) {
         free::publish_rings(heap);
         home::surrender(heap);
         heap.pooled.store(1, Ordering::Relaxed);
+        if !heap.mailbox.0.is_empty() {
+            // It came between the last look and the mark that makes senders tell.
+            POOL_MAIL.fetch_add(1, Ordering::Relaxed);
+        }
         push(&COLD, heap);
     }
 }
@@ -150,16 +161,18 @@ pub(crate) fn reap() -> bool {
 
 fn reap_cold() -> bool {
     POOL_MAIL.store(0, Ordering::Relaxed);
-    let mut next = COLD.take_all().map_or(link::END, link::to);
     let mut found = false;
-    while let Some(index) = link::index(next) {
-        let heap = region::heap(index);
-        next = heap.next.load(Ordering::Relaxed);
-        if !heap.mailbox.0.is_empty() {
-            home::surrender(heap);
-            found = true;
+    for stack in [&COLD, &RETIRED] {
+        let mut next = stack.take_all().map_or(link::END, link::to);
+        while let Some(index) = link::index(next) {
+            let heap = region::heap(index);
+            next = heap.next.load(Ordering::Relaxed);
+            if !heap.mailbox.0.is_empty() {
+                home::surrender(heap);
+                found = true;
+            }
+            push(stack, heap);
         }
-        push(&COLD, heap);
     }
     found
 }
@@ -174,7 +187,15 @@ pub(crate) fn retire_shard(heap: &'static ThreadHeap) {
     free::publish_rings(heap);
     home::discard_mail(heap);
     for class in 0..super::class::BINS {
-        heap.bin(class).set(ptr::null_mut());
+        let mut block = heap.bin(class).replace(ptr::null_mut());
+        let mut left = 0;
+        while !block.is_null() {
+            // SAFETY: a bin links free blocks of a slab of this heap (T2), whose chunk is still its own.
+            block = unsafe { &*block }.next.get();
+            left += 1;
+        }
+        // What was never handed out does not count.
+        heap.handed(class).set(heap.handed(class).get().wrapping_sub(left));
         heap.cur(class).set(link::END);
         heap.partial(class).set(link::END);
     }
@@ -183,7 +204,17 @@ pub(crate) fn retire_shard(heap: &'static ThreadHeap) {
     crate::usage::flush(heap);
     heap.family.set(0);
     heap.pooled.store(1, Ordering::Relaxed);
-    push(&COLD, heap);
+    push(&RETIRED, heap);
+}
+
+/// A heap for a shard: none of the cold stack, whose heaps may own full slabs of the process heap.
+pub(crate) fn acquire_shard() -> Option<&'static ThreadHeap> {
+    let heap = match pop(&RETIRED) {
+        Some(heap) => heap,
+        None => make()?,
+    };
+    heap.pooled.store(0, Ordering::Relaxed);
+    Some(heap)
 }
 
 /// Every heap ever made, for statistics and checks.

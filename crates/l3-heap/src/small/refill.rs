@@ -52,7 +52,7 @@ fn from_current(heap: &ThreadHeap, slab: &'static Slab, class: usize) -> Option<
     } else {
         return None;
     };
-    heap.handed(class).set(heap.handed(class).get() + u64::from(length));
+    heap.handed(class).set(heap.handed(class).get().wrapping_add(u64::from(length)));
     home::count(heap, slab, u32::from(slab.carved.get()));
     // SAFETY: the chain is not empty and its blocks are free blocks of a slab that this heap owns.
     heap.bin(class).set(unsafe { &*chain }.next.get());

@@ -101,7 +101,7 @@ const fn pack(chain: Chain) -> u64 {
 }
 
 impl RemoteWord {
-    #[cfg(any(test, loom))]
+    #[cfg(loom)]
     pub(crate) fn new() -> Self {
         Self(AtomicU64::new(0))
     }

@@ -6,7 +6,7 @@
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use stratalloc_primitives::lockfree::{IndexStack, Mailbox, link};
-use stratalloc_primitives::primitive::atomic::{AtomicU32, Ordering};
+use stratalloc_primitives::primitive::atomic::{AtomicU16, AtomicU32, Ordering};
 
 use super::remote::{self, Chain, Directory, Owners, RemoteWord, deliver, fold_full};
 
@@ -25,7 +25,7 @@ struct Record {
     /// 1 while the slab is full.
     full: AtomicU32,
     /// Blocks of the slab: its class.
-    capacity: AtomicU32,
+    capacity: AtomicU16,
     /// How often a slab began here.
     begun: AtomicU32,
     /// 1 while the slice is free: what the chunk's word of free granules says.
@@ -81,7 +81,7 @@ impl Owners for World {
     }
 
     fn capacity(&self, record: u32) -> u16 {
-        self.records[record as usize].capacity.load(Ordering::Relaxed) as u16
+        self.records[record as usize].capacity.load(Ordering::Relaxed)
     }
 
     fn is_full(&self, record: u32) -> bool {
@@ -120,7 +120,7 @@ impl World {
             mail: AtomicU32::new(link::END),
             next: AtomicU32::new(link::END),
             full: AtomicU32::new(0),
-            capacity: AtomicU32::new(u32::from(BLOCKS)),
+            capacity: AtomicU16::new(BLOCKS),
             begun: AtomicU32::new(0),
             free: AtomicU32::new(0),
             home: UnsafeCell::new([0; BLOCKS as usize]),
@@ -140,16 +140,13 @@ impl World {
         (tail + 1..=head).for_each(|block| self.link(record, block, Some(block - 1)));
         let chain = Chain { head, tail, count };
         let published = self.word(record).publish(chain, |tail, head| self.link(record, tail, head));
-        if published.waiting == self.capacity(record) {
-            if let Some(chain) = fold_full(self, record) {
-                assert_eq!(
-                    chain.count,
-                    self.capacity(record),
-                    "S5: with blocks in hand the class is what it is"
-                );
-                self.count_home(record, chain);
-                self.retire(record);
-            }
+        if published.waiting == self.capacity(record)
+            && let Some(chain) = fold_full(self, record)
+        {
+            let capacity = self.capacity(record);
+            assert_eq!(chain.count, capacity, "S5: with blocks in hand the class is what it is");
+            self.count_home(record, chain);
+            self.retire(record);
         }
         if published.token {
             deliver(self, record);
@@ -236,7 +233,7 @@ impl World {
         }
         self.set_owner(record, Some(heap));
         slab.begun.fetch_add(1, Ordering::Relaxed);
-        slab.capacity.store(u32::from(capacity), Ordering::Relaxed);
+        slab.capacity.store(capacity, Ordering::Relaxed);
         self.touch(record);
         true
     }
