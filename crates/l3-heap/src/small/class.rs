@@ -159,7 +159,10 @@ mod tests {
                     continue;
                 }
                 let block = TABLE[of_aligned(size, align)].size as usize;
-                assert!(block >= size && block.is_multiple_of(align), "size {size} align {align} block {block}");
+                assert!(
+                    block >= size && block.is_multiple_of(align),
+                    "size {size} align {align} block {block}"
+                );
             }
         }
     }

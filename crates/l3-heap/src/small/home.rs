@@ -2,10 +2,10 @@
 
 use core::ptr;
 
-use stratalloc_primitives::lockfree::link;
+use stratalloc_primitives::lockfree::{Mailbox, link};
 use stratalloc_primitives::primitive::atomic::Ordering;
 
-use super::remote::{Chain, Directory, RemoteWord, deliver};
+use super::remote::{self, Chain, Directory, Owners, RemoteWord, deliver};
 use super::slab::{Block, Slab, State};
 use super::thread_heap::ThreadHeap;
 use super::{depot, pool, slice};
@@ -34,6 +34,61 @@ impl Directory for Records {
             pool::mail_arrived(owner);
         }
     }
+}
+
+impl Owners for Records {
+    fn owns(&self, owner: &'static ThreadHeap, record: &'static Slab) -> bool {
+        ptr::eq(record.owner(), owner)
+    }
+
+    fn set_owner(&self, record: &'static Slab, owner: Option<&'static ThreadHeap>) {
+        record.set_owner(owner.map_or(ptr::null(), ptr::from_ref));
+    }
+
+    fn capacity(&self, record: &'static Slab) -> u16 {
+        record.facts().capacity
+    }
+
+    fn is_full(&self, record: &'static Slab) -> bool {
+        record.state() == State::Full
+    }
+
+    fn link(&self, record: &'static Slab, tail: u16, head: Option<u16>) {
+        // SAFETY: the caller has the block in hand: it was freed, and nobody else can reach it.
+        let tail = unsafe { &*block_at(record, tail) };
+        tail.next.set(head.map_or(ptr::null_mut(), |head| block_at(record, head)));
+    }
+
+    fn give(&self, record: &'static Slab, _all: Chain) {
+        usage::SLABS.change(-((record.counted.get() as usize * record.facts().size as usize).cast_signed()));
+        record.counted.set(0);
+        slice::give(record);
+    }
+
+    fn mailbox(&self, owner: &'static ThreadHeap) -> &Mailbox {
+        &owner.mailbox.0
+    }
+
+    fn record(&self, index: u32) -> &'static Slab {
+        region::slab(index)
+    }
+
+    fn mail_link(&self, record: &'static Slab) -> u32 {
+        record.mail.load(Ordering::Relaxed)
+    }
+}
+
+/// The block at `offset` (in units of 16 bytes) of a slab.
+fn block_at(slab: &Slab, offset: u16) -> *mut Block {
+    region::slice_start(region::slab_index(slab)).wrapping_add(offset as usize * 16).cast()
+}
+
+/// Puts a chain that the caller took in front of the slab's own list; counting it is the caller's.
+fn prepend(slab: &'static Slab, chain: Chain) {
+    // SAFETY: threads freed and published these blocks; taking the chain made them ours.
+    let tail = unsafe { &*block_at(slab, chain.tail) };
+    tail.next.set(slab.free.get());
+    slab.free.set(block_at(slab, chain.head));
 }
 
 /// Number of blocks that the statistics count as in use becomes `now`.
@@ -124,13 +179,7 @@ pub(crate) fn retire(heap: &ThreadHeap, slab: &'static Slab) {
 
 /// Puts a chain that other threads freed in front of the slab's own list. The caller is the owner (S1).
 pub(crate) fn splice(heap: &ThreadHeap, slab: &'static Slab, chain: Chain) {
-    let base = region::slice_start(region::slab_index(slab));
-    let block = |offset: u16| base.wrapping_add(offset as usize * 16).cast::<Block>();
-    let tail = block(chain.tail);
-    // SAFETY: the chain was published by threads that freed these blocks; taking it made them ours.
-    let tail = unsafe { &*tail };
-    tail.next.set(slab.free.get());
-    slab.free.set(block(chain.head));
+    prepend(slab, chain);
     let came = u32::from(chain.count);
     let needed = slab.needed.get();
     if slab.state() == State::Full && came >= needed {
@@ -147,27 +196,7 @@ pub(crate) fn splice(heap: &ThreadHeap, slab: &'static Slab, chain: Chain) {
 
 /// Takes all mail: splices what is ours, forwards what changed hands. True if there was any.
 pub(crate) fn drain(heap: &'static ThreadHeap) -> bool {
-    let mut next = heap.mailbox.0.take_all();
-    let any = next != link::END;
-    while let Some(index) = link::index(next) {
-        let slab = region::slab(index);
-        // Read before the token goes: afterwards the record may be linked elsewhere.
-        next = slab.mail.load(Ordering::Relaxed);
-        if ptr::eq(slab.owner(), heap) {
-            if let Some(chain) = slab.remote.take() {
-                // `reclaim` may have ended the slab's life since the look above; the chain is of its next life then. With a
-                // block of it in hand, the owner cannot change any more.
-                if ptr::eq(slab.owner(), heap) {
-                    splice(heap, slab, chain);
-                } else {
-                    super::free::republish(slab, chain);
-                }
-            }
-        } else {
-            deliver(&Records, slab);
-        }
-    }
-    any
+    remote::drain(&Records, heap, |slab, chain| splice(heap, slab, chain))
 }
 
 /// Empties the mailbox of a heap whose slabs vanish: tokens are turned off, chains forgotten.
@@ -186,18 +215,11 @@ pub(crate) fn discard_mail(heap: &'static ThreadHeap) {
 
 /// Makes `heap` the owner of a slab from the depot, with the blocks that came home meanwhile.
 pub(crate) fn adopt(heap: &'static ThreadHeap, slab: &'static Slab) {
-    // The owner first, then the chain: see "Why no chain is forgotten" in `remote`.
-    slab.set_owner(heap);
-    slab.set_state(State::Current);
-    if let Some(chain) = slab.remote.fold() {
-        let base = region::slice_start(region::slab_index(slab));
-        let tail = base.wrapping_add(chain.tail as usize * 16).cast::<Block>();
-        // SAFETY: as in `splice`.
-        let tail = unsafe { &*tail };
-        tail.next.set(slab.free.get());
-        slab.free.set(base.wrapping_add(chain.head as usize * 16).cast());
+    if let Some(chain) = remote::adopt(&Records, heap, slab) {
+        prepend(slab, chain);
         slab.needed.set(slab.needed.get() - u32::from(chain.count));
     }
+    slab.set_state(State::Current);
 }
 
 /// Gives everything that `heap` holds to the depot and the region. The caller holds the heap (T1). Full slabs stay its own:

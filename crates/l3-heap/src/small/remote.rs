@@ -232,8 +232,10 @@ pub(crate) trait Owners: Directory {
     fn capacity(&self, record: Self::Record) -> u16;
     /// Whether the slab is full, read with acquire. Exact for who holds all of its blocks, but for changes from Current to Full.
     fn is_full(&self, record: Self::Record) -> bool;
-    /// Makes the block at offset `tail` point to the one at `head`, or to nothing.
+    /// Makes the block at offset `tail` point to the one at `head`, or to nothing. The caller has the block in hand.
     fn link(&self, record: Self::Record, tail: u16, head: Option<u16>);
+    /// Gives a full slab back to the region; the caller has all its blocks, and so the slab, exclusively.
+    fn give(&self, record: Self::Record, all: Chain);
     /// The owner's mailbox.
     fn mailbox(&self, owner: Self::Owner) -> &Mailbox;
     /// The record of an index in a mailbox.
@@ -242,11 +244,28 @@ pub(crate) trait Owners: Directory {
     fn mail_link(&self, record: Self::Record) -> u32;
 }
 
-/// Publishes a chain that turned out not to be the caller's.
+/// Sends blocks home: publishes their chain, gives the slab back if it is full and these were its last blocks, and brings the token
+/// to the owner if the caller turned it on.
 #[cfg_attr(not(loom), allow(dead_code, reason = "as `Owners`"))]
-fn put_back<D: Owners>(directory: &D, record: D::Record, chain: Chain) {
-    let link = |tail, head| directory.link(record, tail, head);
-    if directory.word(record).publish(chain, link).token {
+pub(crate) fn send<D: Owners>(directory: &D, record: D::Record, mut chain: Chain) {
+    let word = directory.word(record);
+    let mut token = false;
+    loop {
+        let published = word.publish(chain, |tail, head| directory.link(record, tail, head));
+        token |= published.token;
+        let capacity = directory.capacity(record);
+        if published.waiting != capacity || !directory.is_full(record) {
+            break;
+        }
+        let Some(all) = word.fold_exact(capacity) else { break };
+        // Both looked at again with blocks in hand: before, it may have been another slab, or this one in an earlier life.
+        if all.count == directory.capacity(record) && directory.is_full(record) {
+            directory.give(record, all);
+            break;
+        }
+        chain = all;
+    }
+    if token {
         deliver(directory, record);
     }
 }
@@ -270,27 +289,11 @@ pub(crate) fn drain<D: Owners>(
             if directory.owns(owner, record) {
                 home(record, chain);
             } else {
-                put_back(directory, record, chain);
+                send(directory, record, chain);
             }
         }
     }
     first != link::END
-}
-
-/// Takes every block of a full slab. `None`: somebody else has one of them, or the slab is not full. With the blocks the caller has the
-/// slab exclusively.
-#[cfg_attr(not(loom), allow(dead_code, reason = "as `Owners`"))]
-pub(crate) fn fold_full<D: Owners>(directory: &D, record: D::Record) -> Option<Chain> {
-    if !directory.is_full(record) {
-        return None;
-    }
-    let chain = directory.word(record).fold_exact(directory.capacity(record))?;
-    // Both looked at again with blocks in hand: before, it may have been another slab.
-    if chain.count == directory.capacity(record) && directory.is_full(record) {
-        return Some(chain);
-    }
-    put_back(directory, record, chain);
-    None
 }
 
 /// Makes `owner` the owner of a record that the caller has exclusively and that had none; returns the blocks that came home

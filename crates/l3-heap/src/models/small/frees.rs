@@ -217,7 +217,7 @@ fn reclaim_while_the_owner_drains() {
 /// The last freer looks at a slab that its owner empties, retires, and replaces by a larger one on the same slice, of which as many
 /// blocks wait as the old one had.
 ///
-/// Seen failing with: `fold_full` without the second look at the capacity ("S5: … left: 2, right: 3": a
+/// Seen failing with: `send` without the second look at the capacity ("S5: … left: 2, right: 3": a
 /// block is in use); `fold_exact` with Release only (data race on a block).
 #[test]
 fn reclaim_of_an_earlier_slab() {
@@ -246,7 +246,7 @@ fn reclaim_of_an_earlier_slab() {
 /// The last freer looks at a full slab that its owner empties, retires and begins again, equally large. All its blocks come back while
 /// it is current: the owner still works on the record, so it may not be reclaimed.
 ///
-/// Seen failing with: `fold_full` without the second look at the state (data race on the plain fields).
+/// Seen failing with: `send` without the second look at the state (data race on the plain fields).
 #[test]
 fn reclaim_of_a_current_slab() {
     check(Some(3), || {

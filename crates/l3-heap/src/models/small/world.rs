@@ -8,7 +8,7 @@ use loom::sync::Arc;
 use stratalloc_primitives::lockfree::{IndexStack, Mailbox, link};
 use stratalloc_primitives::primitive::atomic::{AtomicU16, AtomicU32, Ordering};
 
-use super::remote::{self, Chain, Directory, Owners, RemoteWord, deliver, fold_full};
+use super::remote::{self, Chain, Directory, Owners, RemoteWord};
 
 /// Blocks of a record at most. The last one is for [`World::settle`].
 const BLOCKS: u16 = 4;
@@ -93,6 +93,12 @@ impl Owners for World {
         self.records[record as usize].blocks[tail as usize].with_mut(|cell| unsafe { *cell = head });
     }
 
+    fn give(&self, record: u32, all: Chain) {
+        assert_eq!(all.count, self.capacity(record), "S5: with blocks in hand the class is what it is");
+        self.count_home(record, all);
+        self.retire(record);
+    }
+
     fn mailbox(&self, owner: u32) -> &Mailbox {
         &self.mailboxes[owner as usize]
     }
@@ -138,19 +144,7 @@ impl World {
     pub(super) fn free(&self, record: u32, head: u16, count: u16) {
         let tail = head + 1 - count;
         (tail + 1..=head).for_each(|block| self.link(record, block, Some(block - 1)));
-        let chain = Chain { head, tail, count };
-        let published = self.word(record).publish(chain, |tail, head| self.link(record, tail, head));
-        if published.waiting == self.capacity(record)
-            && let Some(chain) = fold_full(self, record)
-        {
-            let capacity = self.capacity(record);
-            assert_eq!(chain.count, capacity, "S5: with blocks in hand the class is what it is");
-            self.count_home(record, chain);
-            self.retire(record);
-        }
-        if published.token {
-            deliver(self, record);
-        }
+        remote::send(self, record, Chain { head, tail, count });
     }
 
     /// Blocks of a chain that was taken by who has the record's plain fields.
