@@ -212,22 +212,18 @@ fn sum_slabs(out: &mut Statistics) -> [u64; BINS] {
     away
 }
 
-/// Blocks in a bin: at most one slab's. A running owner may change the chain under our eyes; the bound keeps the walk finite and
-/// every link stays inside the region.
+/// Blocks in a bin: at most one slab's, and all in that slab. A running owner may change the chain under our eyes; so a link that
+/// leaves the slab or is not aligned ends the walk.
 fn bin_length(first: *mut crate::small::slab::Block, most: u32) -> u64 {
     let mut block = first;
     let mut length = 0;
     while !block.is_null() && length < u64::from(most) {
-        if region::offset_of(block.cast()).is_none() {
+        if block.addr() ^ first.addr() >= SLICE || !block.addr().is_multiple_of(16) {
             break;
         }
         length += 1;
-        // SAFETY: the address lies in the region; a block that was handed out meanwhile holds the caller's bytes, which the test
-        // above and the alignment below refuse to follow blindly.
+        // SAFETY: the address lies in the slab of the bin's first block, which is mapped; it is aligned for a word.
         block = unsafe { &*block }.next.get();
-        if !block.addr().is_multiple_of(16) {
-            break;
-        }
     }
     length
 }

@@ -26,7 +26,7 @@ pub(crate) struct Area {
     /// Free chunks and larger blocks. (Has models of its own.)
     #[cfg(not(loom))]
     pub(crate) tree: BuddyTree,
-    /// 0 until the area's records are usable and its tree was filled.
+    /// 0 until the area's records are usable, 2 once its tree is filled (the states of the region).
     pub(crate) active: AtomicU8,
     avail: [[AtomicU64; 8]; LEVELS],
 }

@@ -7,7 +7,7 @@ use stratalloc_platform::process;
 use stratalloc_primitives::primitive::atomic::Ordering;
 use stratalloc_primitives::{ProcessLock, bits};
 
-use super::area::{Area, SLICE_LEVEL};
+use super::area::SLICE_LEVEL;
 use super::chunk::{Chunk, ChunkKind, Claim};
 use super::{LARGE_BLOCK, activate, area, area_count, chunk, growth, touched_chunks};
 use crate::layout::{CHUNKS_PER_AREA, GRANULES_PER_SLICE};
@@ -233,9 +233,7 @@ pub(crate) fn split_new(index: u32, count: u32, family: u32) -> SplitClaim {
     SplitClaim { chunk: record, index, claim: Claim { start: 0, dirty: record.dirty_mask() & mask } }
 }
 
-/// Sets the first slice of the region aside: slice number 0 means "none" in every link. Its chunk serves the rest.
-pub(super) fn set_null_slice_aside(area: &Area) {
-    if area.tree.claim_range(0, 1) {
-        split_new(0, GRANULES_PER_SLICE, 0);
-    }
+/// Splits the region's first chunk, which is in no tree yet. Its first slice is set aside: slice number 0 means "none" in every link.
+pub(super) fn split_without_null_slice() {
+    split_new(0, GRANULES_PER_SLICE, 0);
 }

@@ -97,8 +97,10 @@ const READY: u8 = 2;
 /// Offset of `ptr` in the region, if it lies inside.
 #[inline(always)]
 pub(crate) fn offset_of(ptr: *const u8) -> Option<usize> {
+    // The size first: once it is set, so is the base.
+    let size = GEOMETRY.size.load(Ordering::Acquire);
     let offset = ptr.addr().wrapping_sub(GEOMETRY.base.load(Ordering::Relaxed));
-    if offset < GEOMETRY.size.load(Ordering::Relaxed) { Some(offset) } else { None }
+    if offset < size { Some(offset) } else { None }
 }
 
 /// Fills a thread heap's copy of the geometry.
@@ -366,7 +368,7 @@ fn publish(start: usize, plan: &Plan, backing: Backing) -> bool {
 /// Makes an area usable: backs its records and fills its tree. False when the records cannot be backed.
 fn activate(index: u32) -> bool {
     let area = area(index);
-    if area.active.load(Ordering::Acquire) == 1 {
+    if area.active.load(Ordering::Acquire) == READY {
         return true;
     }
     if backing() != Backing::Whole {
@@ -382,10 +384,26 @@ fn activate(index: u32) -> bool {
     if index == 0 && growth::touch(0, 1) != growth::Touched::Ready {
         return false;
     }
-    if area.active.compare_exchange(0, 1, Ordering::AcqRel, Ordering::Acquire).is_ok() {
-        area.tree.release(0, 9);
-        if index == 0 {
-            chunks::set_null_slice_aside(area);
+    match area.active.compare_exchange(UNBORN, BEING_BORN, Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => {
+            if index == 0 {
+                // The first chunk never enters the tree: it is split at once, without its first slice.
+                area.tree.release_range(1, CHUNKS_PER_AREA - 1);
+                chunks::split_without_null_slice();
+            } else {
+                area.tree.release(0, 9);
+            }
+            area.active.store(READY, Ordering::Release);
+        }
+        Err(READY) => {}
+        Err(_) => {
+            // Another thread is between two atomic operations; the bound is for a handler that interrupted it.
+            for _ in 0..1000 {
+                if area.active.load(Ordering::Acquire) == READY {
+                    break;
+                }
+                thread::yield_now();
+            }
         }
     }
     true

@@ -62,7 +62,14 @@ impl Owners for Records {
     fn give(&self, record: &'static Slab, _all: Chain) {
         usage::SLABS.change(-((record.counted.get() as usize * record.facts().size as usize).cast_signed()));
         record.counted.set(0);
+        let sleeper = self.owner(record);
         slice::give(record);
+        if let Some(sleeper) = sleeper {
+            let before = sleeper.reclaimed.fetch_add(1, Ordering::Relaxed);
+            if before % FORWARD == FORWARD - 1 {
+                forward_mail(sleeper);
+            }
+        }
     }
 
     fn mailbox(&self, owner: &'static ThreadHeap) -> &Mailbox {
@@ -75,6 +82,21 @@ impl Owners for Records {
 
     fn mail_link(&self, record: &'static Slab) -> u32 {
         record.mail.load(Ordering::Relaxed)
+    }
+}
+
+/// After so many reclaimed slabs of one owner its mail is forwarded.
+const FORWARD: u32 = 64;
+
+/// Looks through the mailbox of a heap that others hold: records whose slab has changed hands go to their owners, or lose their token;
+/// the rest goes back. Else a sleeping thread would keep the next owners of its former slabs from being told about remote frees.
+#[cold]
+fn forward_mail(sleeper: &'static ThreadHeap) {
+    let mut next = sleeper.mailbox.0.take_all();
+    while let Some(index) = link::index(next) {
+        let slab = region::slab(index);
+        next = slab.mail.load(Ordering::Relaxed);
+        deliver(&Records, slab);
     }
 }
 

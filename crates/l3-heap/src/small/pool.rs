@@ -24,7 +24,7 @@ use core::ptr;
 
 use stratalloc_platform::thread::{self, ExitHook};
 use stratalloc_primitives::lockfree::{IndexStack, link};
-use stratalloc_primitives::primitive::atomic::{AtomicU32, Ordering};
+use stratalloc_primitives::primitive::atomic::{AtomicU32, Ordering, fence};
 
 use super::thread_heap::{EXITED, Kind, ThreadHeap, current, set_current};
 use super::{free, home};
@@ -107,15 +107,19 @@ pub(crate) fn attach() -> Option<&'static ThreadHeap> {
 /// Runs when a thread ends, after its thread-local destructors.
 unsafe extern "C" fn on_exit(_heap: *mut c_void) {
     let heap = current();
-    if heap.kind() == Kind::Live {
+    // A thread that ends from within a slow path (a signal handler that calls `pthread_exit`) leaves lists half changed: then its
+    // heap stays behind.
+    if heap.kind() == Kind::Live && !heap.busy.get() {
         // First the slot, then the heap: from the push on it belongs to others.
         set_current(&EXITED);
         free::publish_rings(heap);
         home::surrender(heap);
         heap.pooled.store(1, Ordering::Relaxed);
+        // With the fence in `mail_arrived`: either the sender sees the mark, or the mail is seen here.
+        fence(Ordering::SeqCst);
         if !heap.mailbox.0.is_empty() {
             // It came between the last look and the mark that makes senders tell.
-            POOL_MAIL.fetch_add(1, Ordering::Relaxed);
+            POOL_MAIL.fetch_add(1, Ordering::Release);
         }
         push(&COLD, heap);
     }
@@ -144,8 +148,9 @@ impl Drop for Borrowed {
 
 /// A record was pushed on the empty mailbox of `owner`.
 pub(crate) fn mail_arrived(owner: &ThreadHeap) {
+    fence(Ordering::SeqCst);
     if owner.pooled.load(Ordering::Relaxed) != 0 {
-        POOL_MAIL.fetch_add(1, Ordering::Relaxed);
+        POOL_MAIL.fetch_add(1, Ordering::Release);
     }
 }
 
@@ -160,7 +165,7 @@ pub(crate) fn reap() -> bool {
 }
 
 fn reap_cold() -> bool {
-    POOL_MAIL.store(0, Ordering::Relaxed);
+    POOL_MAIL.swap(0, Ordering::Acquire);
     let mut found = false;
     for stack in [&COLD, &RETIRED] {
         let mut next = stack.take_all().map_or(link::END, link::to);

@@ -215,13 +215,6 @@ pub(crate) fn deliver<D: Directory>(directory: &D, record: D::Record) {
 }
 
 /// What an owner needs besides.
-#[cfg_attr(
-    not(loom),
-    allow(
-        dead_code,
-        reason = "so far `home` and `free` have these steps themselves; the models take them from here"
-    )
-)]
 pub(crate) trait Owners: Directory {
     /// Whether `owner` owns the record. A yes is exact for who holds `owner` and a block of the slab: without all of its blocks
     /// nobody else can end that.
@@ -246,7 +239,6 @@ pub(crate) trait Owners: Directory {
 
 /// Sends blocks home: publishes their chain, gives the slab back if it is full and these were its last blocks, and brings the token
 /// to the owner if the caller turned it on.
-#[cfg_attr(not(loom), allow(dead_code, reason = "as `Owners`"))]
 pub(crate) fn send<D: Owners>(directory: &D, record: D::Record, mut chain: Chain) {
     let word = directory.word(record);
     let mut token = false;
@@ -272,7 +264,6 @@ pub(crate) fn send<D: Owners>(directory: &D, record: D::Record, mut chain: Chain
 
 /// The holder of `owner` takes all mail: chains of its own records go to `home`, other records to their owners. True if there
 /// was any.
-#[cfg_attr(not(loom), allow(dead_code, reason = "as `Owners`"))]
 pub(crate) fn drain<D: Owners>(
     directory: &D,
     owner: D::Owner,
@@ -298,7 +289,6 @@ pub(crate) fn drain<D: Owners>(
 
 /// Makes `owner` the owner of a record that the caller has exclusively and that had none; returns the blocks that came home
 /// meanwhile.
-#[cfg_attr(not(loom), allow(dead_code, reason = "as `Owners`"))]
 pub(crate) fn adopt<D: Owners>(directory: &D, owner: D::Owner, record: D::Record) -> Option<Chain> {
     // The owner first, then the chain: see "Why no chain is forgotten".
     directory.set_owner(record, Some(owner));

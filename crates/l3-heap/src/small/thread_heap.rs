@@ -85,6 +85,8 @@ pub(crate) struct ThreadHeap {
     pub(crate) family: Cell<u32>,
     pub(crate) busy: Cell<bool>,
     kind: Cell<Kind>,
+    /// Slabs of this heap that others reclaimed: their records may still lie in the mailbox.
+    pub(crate) reclaimed: AtomicU32,
     /// In the pool: nobody looks into its mailbox unless told.
     pub(crate) pooled: AtomicU8,
     /// Link of the pool's stacks.
@@ -122,6 +124,7 @@ impl ThreadHeap {
             family: Cell::new(0),
             busy: Cell::new(false),
             kind: Cell::new(kind),
+            reclaimed: AtomicU32::new(0),
             pooled: AtomicU8::new(0),
             next: AtomicU32::new(0),
             mailbox: Aligned(Mailbox::new()),
