@@ -36,7 +36,7 @@ int main(void) {
     if (!preloaded()) SKIP("nothing is preloaded");
     const char *library = getenv("LD_PRELOAD");
     /* Where the loader puts things decides which 64 KiB windows of libc a page fault maps: means of many starts. */
-    long runs = scaled(150, 30), with = 0, without = 0;
+    long runs = 150, with = 0, without = 0;
     for (long i = 0; i < runs; i++) {
         with += resident_at_end(library);
         without += resident_at_end(NULL);
