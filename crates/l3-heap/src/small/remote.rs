@@ -25,9 +25,10 @@
 //! ordered through the word, so either adoption sees the chain, or `deliver` sees the adopter and turns the token on again.
 //!
 //! A thread that sleeps does not look into its mailbox. So whoever publishes the last block of a **full** slab takes the whole chain
-//! away from the sleeper and gives the slab back to the region (`reclaim` in `free`): with every block in hand, nobody else can
-//! free into the slab, and a full slab is in no list of its owner. What a sleeping thread can hold back is therefore its
-//! current and partial slabs, and full slabs of which some block is still in use.
+//! away from the sleeper and gives the slab back to the region ([`send`]): with every block in hand, nobody else can free into the
+//! slab, and a full slab is in no list of its owner. What a sleeping thread can hold back is therefore its current and partial
+//! slabs, and full slabs of which some block is still in use. The token of a reclaimed slab may stay in the sleeper's mailbox,
+//! where it keeps the next owner of the record from being told; so at every 64th such slab the sleeper's mail is forwarded.
 //!
 //! | access | order | pairs with | carries |
 //! | --- | --- | --- | --- |

@@ -110,7 +110,7 @@ impl Slab {
 
     #[inline]
     pub(crate) fn state(&self) -> State {
-        // Acquire for `reclaim`, which reads another heap's slab; free on x86.
+        // Acquire for `remote::send`, which looks at other heaps' slabs; free on x86.
         match self.state.load(Ordering::Acquire) {
             1 => State::Current,
             2 => State::Full,
