@@ -104,11 +104,12 @@ fn threads_share_heaps_and_free_across() {
         let heaps: Vec<Heap> = (0..3).map(|_| Heap::new().expect("a heap")).collect();
         std::thread::scope(|scope| {
             let (first, mut inbox) = mpsc::channel::<(usize, Block)>();
+            let mut threads = Vec::new();
             for thread in 0..4u64 {
                 let (to, next) = mpsc::channel();
                 let mine = core::mem::replace(&mut inbox, next);
                 let heaps = &heaps;
-                scope.spawn(move || {
+                threads.push(scope.spawn(move || {
                     let mut random = Random(round * 31 + thread + 1);
                     for number in 0..rounds(1_500) {
                         let at = random.below(3);
@@ -126,10 +127,12 @@ fn threads_share_heaps_and_free_across() {
                     }
                     drop(to);
                     mine.into_iter().for_each(|(_, block)| block.free());
-                });
+                }));
             }
             drop(first);
             inbox.into_iter().for_each(|(_, block)| block.free());
+            // A scope waits for its closures only; a join also waits for the end of each thread, where its heap is handed over.
+            threads.into_iter().for_each(|thread| thread.join().expect("no block was damaged"));
         });
         assert_eq!(validate(), Ok(()));
         let mut heaps = heaps;
@@ -148,7 +151,7 @@ fn heaps_come_and_go_under_a_purge() {
     let before = statistics_now();
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let purger = scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
                 collect();
             }
@@ -169,6 +172,7 @@ fn heaps_come_and_go_under_a_purge() {
             .collect();
         let outcomes: Vec<_> = workers.into_iter().map(|worker| worker.join()).collect();
         stop.store(true, Ordering::Relaxed);
+        assert!(purger.join().is_ok());
         assert!(outcomes.iter().all(Result::is_ok));
     });
     collect();

@@ -89,10 +89,11 @@ fn threads_exchange_blocks_and_end() {
     for round in 0..3u64 {
         std::thread::scope(|scope| {
             let (first, mut inbox) = mpsc::channel::<Block>();
+            let mut threads = Vec::new();
             for thread in 0..4u64 {
                 let (to, next) = mpsc::channel::<Block>();
                 let mine = core::mem::replace(&mut inbox, next);
-                scope.spawn(move || {
+                threads.push(scope.spawn(move || {
                     churn(round * 100 + thread + 1, rounds(20_000), |block| {
                         if let Err(error) = to.send(block) {
                             error.0.free();
@@ -101,10 +102,12 @@ fn threads_exchange_blocks_and_end() {
                     });
                     drop(to);
                     mine.into_iter().for_each(Block::free);
-                });
+                }));
             }
             drop(first);
             inbox.into_iter().for_each(Block::free);
+            // A scope waits for its closures only; a join also waits for the end of each thread, where its heap is handed over.
+            threads.into_iter().for_each(|thread| thread.join().expect("no block was damaged"));
         });
         collect();
         validate().expect("after the threads ended");
