@@ -108,9 +108,18 @@ pub(crate) fn purged(granules: u32) {
     PURGED.fetch_add(granule_bytes(granules) as u64, Ordering::Relaxed);
 }
 
-/// `granules` that were dirty and free are clean now, without a purge.
-pub(crate) fn cleaned(granules: u32) {
-    DIRTY_FREE.fetch_sub(granules as usize, Ordering::Relaxed);
+/// `granules` that are dirty and free are out of reach from now on.
+pub(crate) fn withheld(granules: u32) {
+    if granules > 0 {
+        DIRTY_FREE.fetch_sub(granules as usize, Ordering::Relaxed);
+    }
+}
+
+/// `granules` that were withheld are free again.
+pub(crate) fn restored(granules: u32) {
+    if granules > 0 {
+        DIRTY_FREE.fetch_add(granules as usize, Ordering::Relaxed);
+    }
 }
 
 /// Bytes of the region in use.

@@ -4,20 +4,12 @@
 mod support;
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard};
 
 use stratalloc_heap::{
     allocate, allocate_aligned, allocate_aligned_zeroed, allocate_zeroed, collect, deallocate, good_size,
     owns, reallocate, reallocate_aligned, usable_size, validate,
 };
-use support::{Block, MIB, statistics_now};
-
-/// Some tests count on who gets a place next: one test at a time.
-static ALONE: Mutex<()> = Mutex::new(());
-
-fn alone() -> MutexGuard<'static, ()> {
-    ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
+use support::{Block, MIB, alone, statistics_now};
 
 const GIB: usize = 1 << 30;
 /// Where domains end: slabs, runs, medium, large.
@@ -294,4 +286,29 @@ fn moved_blocks_keep_the_count_of_dirty_memory() {
     unsafe { deallocate(behind) };
     collect();
     assert_eq!(statistics_now().dirty_bytes, 0, "nothing is free and dirty after collecting");
+}
+
+/// What lies dirty between a block's end and the end of its last chunk is nobody's while the block lives: counted as free it would
+/// call for a purge, at each growth, that can give nothing back.
+#[test]
+fn dirty_memory_behind_a_block_does_not_count_as_free() {
+    let _alone = alone();
+    collect();
+    let dirty = allocate(4 * MIB);
+    bytes(dirty, 4 * MIB).fill(0xaa);
+    // SAFETY: ours, and gone.
+    unsafe { deallocate(dirty) };
+    assert_eq!(statistics_now().dirty_bytes, 4 * MIB as u64);
+    let block = make(allocate(2 * MIB + 1), 2 * MIB + 1);
+    assert_eq!(statistics_now().dirty_bytes, MIB as u64, "one chunk is free");
+    // SAFETY: live, and replaced.
+    let shrunk = unsafe { reallocate(block.ptr(), MIB + 1) };
+    let block = block.resized(shrunk, MIB + 1);
+    assert_eq!(statistics_now().dirty_bytes, 2 * MIB as u64, "and the one that the block no longer needs");
+    collect();
+    assert_eq!(statistics_now().dirty_bytes, 0, "nothing is free and dirty while the block lives");
+    block.free();
+    assert_eq!(statistics_now().dirty_bytes, 2 * MIB as u64, "its own granules and those behind it");
+    collect();
+    assert_eq!(statistics_now().dirty_bytes, 0, "nor afterwards");
 }

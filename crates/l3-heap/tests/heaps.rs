@@ -5,18 +5,11 @@ mod support;
 
 use core::alloc::Layout;
 use core::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, mpsc};
+use std::sync::mpsc;
 
 use stratalloc_heap::{Heap, ProcessHeap, collect, validate};
 use stratalloc_resource::{Alignment, MemoryBlock, MemoryResource, Owns};
-use support::{Block, Random, low_byte, rounds, statistics_now};
-
-/// The statistics are the process's: one test at a time.
-static ALONE: Mutex<()> = Mutex::new(());
-
-fn alone() -> MutexGuard<'static, ()> {
-    ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
+use support::{Block, Random, alone, low_byte, rounds, statistics_now};
 
 fn take(heap: &impl MemoryResource, size: usize, align: usize, seed: u8) -> Block {
     let layout = Layout::from_size_align(size, align).expect("a layout");

@@ -3,10 +3,10 @@
 
 mod support;
 
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::mpsc;
 
 use stratalloc_heap::{allocate, allocate_aligned, allocate_zeroed, collect, reallocate, validate};
-use support::{Block, Random, low_byte, rounds};
+use support::{Block, Random, alone, low_byte, rounds};
 
 /// Sizes of all domains, small ones more often.
 fn any_size(rng: &mut Random) -> usize {
@@ -69,12 +69,9 @@ fn churn(seed: u64, rounds: usize, mut exchange: impl FnMut(Block) -> Option<Blo
     live.into_iter().for_each(Block::free);
 }
 
-/// A check of the whole heap wants the other test to rest.
-static ALONE: Mutex<()> = Mutex::new(());
-
 #[test]
 fn one_thread() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = alone();
     for seed in 1..4 {
         churn(seed * 7919, rounds(60_000), Some);
         validate().expect("after a churn");
@@ -85,7 +82,7 @@ fn one_thread() {
 
 #[test]
 fn threads_exchange_blocks_and_end() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = alone();
     for round in 0..3u64 {
         std::thread::scope(|scope| {
             let (first, mut inbox) = mpsc::channel::<Block>();

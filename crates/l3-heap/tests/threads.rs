@@ -5,19 +5,12 @@
 
 mod support;
 
-use std::sync::{Mutex, MutexGuard, mpsc};
+use std::sync::mpsc;
 
 use stratalloc_heap::{
     allocate, allocate_aligned, collect, deallocate, deallocate_sized, reallocate, validate,
 };
-use support::{Block, MIB, Random, low_byte, rounds, statistics_now};
-
-/// The statistics are the process's: one test at a time.
-static ALONE: Mutex<()> = Mutex::new(());
-
-fn alone() -> MutexGuard<'static, ()> {
-    ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
+use support::{Block, MIB, Random, alone, low_byte, rounds, statistics_now};
 
 fn block(size: usize, seed: u8) -> Block {
     let block = Block::new(allocate(size), size, seed);

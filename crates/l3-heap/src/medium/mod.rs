@@ -54,6 +54,16 @@ fn account_release(index: u32, from: usize, to: usize, touched: bool) {
     usage::released(all, dirty);
 }
 
+/// Dirty granules between the end of a block of `size` bytes and the end of its chunks. They are nobody's: no request can have them
+/// while the block lives, and no purge, so they do not count as free.
+fn dirty_tail(index: u32, size: usize) -> u32 {
+    let mut dirty = 0;
+    for_granules(index, size, chunks_of(size) as usize * CHUNK, |number, mask| {
+        dirty += (region::chunk(number).dirty_mask() & mask).count_ones();
+    });
+    dirty
+}
+
 /// Marks the chunks `[first, first + count)` as one block.
 fn set_kinds(first: u32, count: u32) {
     for index in first..first + count {
@@ -86,6 +96,7 @@ fn begin(first: u32, family: u32, size: usize) -> (*mut u8, bool) {
     head.extent.store(size, Ordering::Relaxed);
     head.family.store(family, Ordering::Relaxed);
     let dirty = account_claim(first, 0, size);
+    usage::withheld(dirty_tail(first, size));
     usage::MEDIUM.allocated(size);
     (region::at(first as usize * CHUNK), dirty == 0)
 }
@@ -122,6 +133,7 @@ fn give_back(index: u32, touched: bool) {
     let size = extent(index);
     let touched = touched && !resize::unmove(index, size);
     account_release(index, 0, size, touched);
+    usage::restored(dirty_tail(index, size));
     usage::MEDIUM.released(size);
     region::give_chunks(index, chunks_of(size));
 }

@@ -6,7 +6,8 @@ use stratalloc_platform::vm;
 use stratalloc_primitives::primitive::atomic::{AtomicU32, Ordering};
 
 use super::{
-    account_claim, account_release, allocate, begin, chunks_of, extent, give_back, locate, set_kinds,
+    account_claim, account_release, allocate, begin, chunks_of, dirty_tail, extent, give_back, locate,
+    set_kinds,
 };
 use crate::layout::{CHUNK, CHUNKS_PER_AREA, GRANULE, MEDIUM_MAX, narrow};
 use crate::{region, usage};
@@ -27,6 +28,7 @@ pub(crate) fn resize_in_place(offset: usize, size: usize) -> bool {
         }
         set_kinds(index, want);
     }
+    usage::restored(dirty_tail(index, old));
     if size >= old {
         account_claim(index, old, size);
         usage::MEDIUM.change((size - old).cast_signed());
@@ -34,6 +36,7 @@ pub(crate) fn resize_in_place(offset: usize, size: usize) -> bool {
         account_release(index, size, old, true);
         usage::MEDIUM.change(-(old - size).cast_signed());
     }
+    usage::withheld(dirty_tail(index, size));
     head.extent.store(size, Ordering::Relaxed);
     if want < have {
         region::give_chunks(index + want, have - want);
@@ -116,12 +119,6 @@ pub(super) fn unmove(index: u32, size: usize) -> bool {
     }
     head.moved.store(0, Ordering::Relaxed);
     MOVED.fetch_sub(1, Ordering::Relaxed);
-    // Granules behind the block's end count as free and dirty.
-    let (mut all, mut inside) = (0, 0);
-    let dirty_in = |number: u32, mask: u64| (region::chunk(number).dirty_mask() & mask).count_ones();
-    super::for_granules(index, 0, count as usize * CHUNK, |number, mask| all += dirty_in(number, mask));
-    super::for_granules(index, 0, size, |number, mask| inside += dirty_in(number, mask));
-    usage::cleaned(all - inside);
     for number in index..index + count {
         let chunk = region::chunk(number);
         let dirty = chunk.dirty_mask();

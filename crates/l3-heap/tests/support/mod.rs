@@ -2,10 +2,30 @@
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test uses a part")]
 #![allow(clippy::std_instead_of_alloc, reason = "a test, with std")]
 
-use stratalloc_heap::{Statistics, deallocate, statistics, usable_size};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use stratalloc_heap::{Statistics, collect, deallocate, statistics, usable_size};
 
 /// Bytes of a mebibyte.
 pub const MIB: usize = 1 << 20;
+
+/// One test at a time: statistics are the process's, and a check of the whole heap wants everybody else to rest.
+///
+/// The harness runs each test on a thread of its own, whose end hands its heap over while the next test runs already. So the guard
+/// gives up what the thread holds before it lets the next one in: afterwards its end has nothing left to hand over.
+pub struct Alone(#[expect(dead_code, reason = "held, not read")] MutexGuard<'static, ()>);
+
+/// Waits until no other test of this process runs.
+pub fn alone() -> Alone {
+    static ALONE: Mutex<()> = Mutex::new(());
+    Alone(ALONE.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        collect();
+    }
+}
 
 /// How many times the usual amount of work is done: `SCALE` in the environment.
 pub fn scale() -> usize {
