@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::std_instead_of_alloc, reason = "a test, with std")]
 
 use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 use stratalloc::resource::Alignment;
 use stratalloc::resource::conformance::{self, Config, Property};
@@ -11,8 +12,12 @@ use stratalloc::{Statistics, Stratalloc, statistics, validate};
 #[global_allocator]
 static ALLOCATOR: Stratalloc = Stratalloc;
 
+/// A check of the whole heap wants everybody else to rest: one test at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
 #[test]
 fn the_global_allocator_keeps_the_contract() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let scale = if cfg!(miri) { 20 } else { 1 };
     let base = Config { operations: 2_000 / scale, ..Config::default() };
     let align = Alignment::constant::<64>();
@@ -30,6 +35,7 @@ fn the_global_allocator_keeps_the_contract() {
 
 #[test]
 fn a_program_runs_on_it() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut before = Statistics::default();
     statistics(&mut before);
     let threads: Vec<_> = (0..4_usize)
