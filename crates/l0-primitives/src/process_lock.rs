@@ -12,8 +12,10 @@
 //! # Invariants
 //!
 //! * **LOCK-ID** All callers in one address space pass the same non-zero `process_id`; a copy of the address
-//!   space made by `fork` passes another one. (Caller; take it from a cached value that the child renews, not
-//!   from `getpid` each time: a `vfork` child shares the memory and must not look like another process.)
+//!   space made by `fork` passes another one. (Caller. The process number, asked from the kernel each time,
+//!   does: `let Some(guard) = LOCK.try_acquire(process::id()) else { return };`. But a `vfork` child has a
+//!   number of its own in its parent's memory, so it would steal what a thread of the parent holds: such a
+//!   child must not come here, as POSIX says.)
 //! * **LOCK-ONE** At most one guard of a given id exists: it is made by the CAS from a word without that id,
 //!   and the word keeps the id until that guard drops or a process with another id steals it.
 //! * **LOCK-WHOLE** The data under the lock makes sense after every single step of its writer, for a thief

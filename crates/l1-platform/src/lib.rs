@@ -9,12 +9,13 @@
 //! | used by | the heap, the strategies that map memory, the shared library, the command line |
 //! | never does | allocate, panic, unwind, lock, touch `errno`, keep a descriptor open, cache what can change |
 //!
-//! From libc come only: `getauxval`, `clock_gettime`, `environ`, and the three `pthread_key` functions.
+//! From libc come only: `getauxval`, `clock_gettime`, `environ`, the three `pthread_key` functions, and, where libc has it,
+//! `__cxa_thread_atexit_impl`.
 //!
 //! ```text
 //!      heap, strategies, libstratalloc.so, command line
 //!   ───────┬──────────┬───────────┬──────────────┬───────────────┬─────────
-//!         vm         page       thread         report          thp  numa  cpu
+//!         vm         page       thread  tls    report          thp  numa  cpu
 //!   reserve commit  size     id  ExitHook    stderr  file     limits process
 //!   purge release            yield_now       env  clock        (questions)
 //!   ───────┬──────────┴───────────┴──────┬───────┴───────────────┴─────────
@@ -29,7 +30,8 @@
 //! | [`vm`] | the contract of page ranges, and one file per operating system that fulfils it |
 //! | [`page`] | how large is a page, a huge page? |
 //! | [`thp`] | does the kernel use huge pages, and are some set aside? |
-//! | [`thread`] | which thread am I; tell me when it ends |
+//! | [`thread`] | which thread am I; tell me when it ends (a POSIX key, or C++'s way where no key is left) |
+//! | [`tls`] | one word per thread, reached without a call |
 //! | [`process`] | which process is this and what has it used? |
 //! | [`clock`] | what time is it, cheaply? |
 //! | [`mod@env`] | what does the environment say, before `main`? |
@@ -38,8 +40,8 @@
 //! | [`fault`] | tests only: refuse the N-th system call |
 //!
 //! Signal handlers and children of `fork` in a threaded process may call everything here but
-//! [`ExitHook::install`](thread::ExitHook::install) and [`ExitHook::arm`](thread::ExitHook::arm); code before `main` may
-//! call everything.
+//! [`ExitHook::install`](thread::ExitHook::install), [`ExitHook::arm`](thread::ExitHook::arm) and
+//! [`at_thread_exit`](thread::at_thread_exit), for which libc may allocate or lock; code before `main` may call everything.
 #![no_std]
 
 mod error;
