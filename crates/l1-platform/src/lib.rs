@@ -31,6 +31,7 @@
 //! | [`thp`] | does the kernel use huge pages, and are some set aside? |
 //! | [`thread`] | which thread am I; tell me when it ends |
 //! | [`process`] | which process is this and what has it used? |
+//! | [`fork`] | which copy of the address space is this? |
 //! | [`clock`] | what time is it, cheaply? |
 //! | [`mod@env`] | what does the environment say, before `main`? |
 //! | [`report`] | text to a descriptor or a file |
@@ -50,6 +51,7 @@ pub mod clock;
 pub mod cpu;
 pub mod env;
 pub mod fault;
+pub mod fork;
 pub mod limits;
 pub mod numa;
 pub mod page;
