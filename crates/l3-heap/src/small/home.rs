@@ -330,9 +330,9 @@ pub(crate) fn fill(slab: &Slab) {
 // Not covered here: everything that needs two threads (`models/small`, `tests/threads.rs`).
 #[cfg(all(test, not(loom)))]
 mod tests {
-    extern crate std;
+    extern crate alloc;
 
-    use std::vec::Vec;
+    use alloc::vec::Vec;
 
     use super::*;
     use crate::small::thread_heap::current;
