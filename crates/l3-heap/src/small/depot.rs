@@ -21,7 +21,7 @@ static ARRIVED: AtomicU32 = AtomicU32::new(0);
 /// Slabs that the last sweep found to be still in use.
 static KEPT: AtomicU32 = AtomicU32::new(0);
 /// So many chains are worth a sweep of an almost empty depot.
-const WORTH_A_SWEEP: u32 = 32;
+const WORTH_A_SWEEP: u32 = 64;
 
 fn stack(class: usize) -> &'static IndexStack {
     &STACKS[class % BINS]
@@ -51,9 +51,9 @@ pub(crate) fn blocks_arrived() {
 }
 
 /// Sweeps the depot if so much came home since the last sweep that it pays: before memory grows. Amortised O(1) per chain. So what
-/// remote frees leave behind in the depot is at most 32 slabs, and as many as a quarter of those that are in use.
+/// remote frees leave behind in the depot is at most 64 slabs, and as many as there are in use.
 pub(crate) fn sweep_if_worth(heap: &'static ThreadHeap) -> bool {
-    let worth = ARRIVED.load(Ordering::Relaxed) >= WORTH_A_SWEEP + KEPT.load(Ordering::Relaxed) / 4;
+    let worth = ARRIVED.load(Ordering::Relaxed) >= WORTH_A_SWEEP + KEPT.load(Ordering::Relaxed);
     if worth {
         sweep(heap);
     }
