@@ -12,14 +12,13 @@
 //! # Invariants
 //!
 //! * **LOCK-ID** All callers in one address space pass the same non-zero `process_id`; a copy of the address
-//!   space made by `fork` passes another one. (Caller. The process number, asked from the kernel each time,
-//!   does: `let Some(guard) = LOCK.try_acquire(process::id()) else { return };`. But a `vfork` child has a
-//!   number of its own in its parent's memory, so it would steal what a thread of the parent holds: such a
-//!   child must not come here, as POSIX says.)
+//!   space made by `fork` passes another one. (Caller. Not simply `getpid`: a `vfork` child shares the memory
+//!   and must not look like another process.)
 //! * **LOCK-ONE** At most one guard of a given id exists: it is made by the CAS from a word without that id,
 //!   and the word keeps the id until that guard drops or a process with another id steals it.
 //! * **LOCK-WHOLE** The data under the lock makes sense after every single step of its writer, for a thief
-//!   may find it there: the thread that held the lock did not come along into the child. (Caller.)
+//!   may find it there: the thread that held the lock did not come along into the child. Or the thief, who can
+//!   ask ([`Guard::was_stolen`]), leaves that data alone. (Caller.)
 //!
 //! # Memory ordering
 //!
@@ -73,7 +72,7 @@ impl ProcessLock {
         }
         // A lost race means that another thread holds it now (or just did): no second try.
         match self.word.compare_exchange(word, process_id, Ordering::Acquire, Ordering::Relaxed) {
-            Ok(_) => Some(Guard { lock: self, process_id }),
+            Ok(_) => Some(Guard { lock: self, process_id, stolen: word != FREE }),
             Err(_) => None,
         }
     }
@@ -98,6 +97,16 @@ impl Default for ProcessLock {
 pub struct Guard<'lock> {
     lock: &'lock ProcessLock,
     process_id: u32,
+    stolen: bool,
+}
+
+impl Guard<'_> {
+    /// The last holder never gave the lock back: it is a thread of the process from which this one was forked, and
+    /// may have been anywhere in its work.
+    #[must_use]
+    pub fn was_stolen(&self) -> bool {
+        self.stolen
+    }
 }
 
 impl Drop for Guard<'_> {
@@ -128,13 +137,15 @@ mod tests {
     fn the_child_of_a_fork_steals_the_lock_and_then_holds_it() {
         let lock = ProcessLock::new();
         let parents = lock.try_acquire(7).unwrap();
+        assert!(!parents.was_stolen());
         let childs = lock.try_acquire(8).expect("inherited words are stolen");
+        assert!(childs.was_stolen());
         assert!(lock.try_acquire(8).is_none());
         // The parent's guard, should it live on in the child, must not release the thief's lock.
         drop(parents);
         assert!(lock.is_held(8));
         drop(childs);
-        assert!(lock.try_acquire(8).is_some());
+        assert!(!lock.try_acquire(8).unwrap().was_stolen());
     }
 
     #[test]

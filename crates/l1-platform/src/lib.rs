@@ -33,6 +33,7 @@
 //! | [`thread`] | which thread am I; tell me when it ends (a POSIX key, or C++'s way where no key is left) |
 //! | [`tls`] | one word per thread, reached without a call |
 //! | [`process`] | which process is this and what has it used? |
+//! | [`fork`] | which copy of the address space is this? |
 //! | [`clock`] | what time is it, cheaply? |
 //! | [`mod@env`] | what does the environment say, before `main`? |
 //! | [`report`] | text to a descriptor or a file |
@@ -52,6 +53,7 @@ pub mod clock;
 pub mod cpu;
 pub mod env;
 pub mod fault;
+pub mod fork;
 pub mod limits;
 pub mod numa;
 pub mod page;

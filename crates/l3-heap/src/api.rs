@@ -198,7 +198,7 @@ fn deallocate_other(ptr: *mut u8) {
     if slab.is_slab() {
         // SAFETY: an owner is null or a pooled heap, which is never unmapped.
         let owner: Option<&ThreadHeap> = unsafe { slab.owner().as_ref() };
-        if owner.is_some_and(|heap| heap.family.get() != 0) {
+        if owner.is_some_and(|heap| heap.family() != 0) {
             value::free(slab, ptr);
         } else {
             free::remote_free(slab, ptr.cast());

@@ -13,7 +13,7 @@
 
 use core::ptr::NonNull;
 
-use stratalloc_platform::{clock, process, vm};
+use stratalloc_platform::{clock, fork, vm};
 use stratalloc_primitives::ProcessLock;
 use stratalloc_primitives::bits;
 use stratalloc_primitives::primitive::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -33,7 +33,7 @@ const HUGE_CHUNK_FREE: u32 = 48;
 /// Keeps every purge out until the guard goes.
 pub(crate) fn pause() -> impl Drop {
     loop {
-        if let Some(guard) = WORKER.try_acquire(process::id()) {
+        if let Some(guard) = WORKER.try_acquire(fork::identity()) {
             return guard;
         }
         stratalloc_platform::thread::yield_now();
@@ -77,7 +77,7 @@ pub(crate) fn all() -> usize {
 
 /// Purges at least `wanted` bytes if there are as many; returns the bytes given back. 0 if another thread is at it.
 fn purge(wanted: usize) -> usize {
-    let Some(_guard) = WORKER.try_acquire(process::id()) else { return 0 };
+    let Some(_guard) = WORKER.try_acquire(fork::identity()) else { return 0 };
     let mut done = 0;
     // From the top down: low addresses are what is handed out next.
     for index in (0..region::area_count()).rev() {
@@ -105,7 +105,7 @@ pub(crate) fn give_up_backing() -> bool {
     if region::backing() == Backing::Whole {
         return false;
     }
-    let Some(_guard) = WORKER.try_acquire(process::id()) else { return false };
+    let Some(_guard) = WORKER.try_acquire(fork::identity()) else { return false };
     let mut any = false;
     for index in 0..region::area_count() {
         if region::touched_limit(index) == 0 {

@@ -2,16 +2,20 @@
 //!
 //! An independent heap is a *family*: it has chunks of its own, which no other heap places anything in, and up to eight thread
 //! heaps (*shards*) that threads lock for one operation. The lock is try-only: a thread that finds one shard taken uses
-//! the next, so a signal handler that interrupted its own thread inside a shard, or a child forked in such a moment, goes on.
+//! the next, so a signal handler that interrupted its own thread inside a shard goes on. A child forked while another thread was
+//! inside a shard gives the shard a new thread heap and leaves the old one, whose lists may be half changed, alone until the
+//! value is dropped; what is freed into its slabs waits there.
+//!
 //! Freed blocks come home as in the process heap; whatever is left when the value is dropped goes back to the region at once,
 //! chunk by chunk.
 
 use core::fmt;
 use core::ptr;
 
-use stratalloc_platform::{process, thread};
+use stratalloc_platform::{fork, thread};
 use stratalloc_primitives::lockfree::link;
 use stratalloc_primitives::primitive::atomic::{AtomicU8, AtomicU32, Ordering};
+use stratalloc_primitives::process_lock::Guard;
 use stratalloc_primitives::{ProcessLock, bits};
 
 use crate::layout::{CHUNK, SLICES_PER_CHUNK, narrow};
@@ -72,27 +76,37 @@ pub(crate) fn take_granules(number: u32, count: u32, align: u32) -> Option<Split
     Some(found)
 }
 
+/// Thread heaps of shards that were left alone, in this process and those it was forked from.
+static ABANDONED: AtomicU32 = AtomicU32::new(0);
+
+/// The thread heap of a shard whose lock the caller holds. `None`: out of memory.
+fn shard_heap(shard: &Shard, lock: &Guard<'_>, number: u32) -> Option<&'static ThreadHeap> {
+    let before = link::index(shard.heap.load(Ordering::Relaxed));
+    if let Some(index) = before {
+        if !lock.was_stolen() {
+            return Some(region::heap(index));
+        }
+        ABANDONED.fetch_add(1, Ordering::Relaxed);
+        shard.heap.store(link::END, Ordering::Relaxed);
+    }
+    let heap = pool::acquire_shard()?;
+    heap.set_family(number);
+    shard.heap.store(link::to(heap.index.get()), Ordering::Relaxed);
+    Some(heap)
+}
+
 /// Runs `f` with a shard of the family. `None`: out of memory.
 fn with_shard<R>(number: u32, f: impl FnOnce(&'static ThreadHeap) -> R) -> Option<R> {
     let shards = &family(number).shards;
     // Threads spread by the address of their own heap.
     let mut at = ptr::from_ref(current()).addr() >> 12;
-    let process = process::id();
+    let process = fork::identity();
     loop {
         for _ in 0..SHARDS {
             let shard = &shards[at % SHARDS];
             at += 1;
-            if let Some(_guard) = shard.lock.try_acquire(process) {
-                let heap = match link::index(shard.heap.load(Ordering::Relaxed)) {
-                    Some(index) => region::heap(index),
-                    None => {
-                        let heap = pool::acquire_shard()?;
-                        heap.family.set(number);
-                        shard.heap.store(link::to(heap.index.get()), Ordering::Relaxed);
-                        heap
-                    }
-                };
-                return Some(small::busy(heap, f));
+            if let Some(lock) = shard.lock.try_acquire(process) {
+                return Some(small::busy(shard_heap(shard, &lock, number)?, f));
             }
         }
         thread::yield_now();
@@ -109,10 +123,12 @@ pub(crate) fn free(slab: &'static Slab, block: *mut u8) {
     // SAFETY: an owner is null or a pooled heap, which is never unmapped.
     let owner = unsafe { slab.owner().as_ref() };
     if let Some(heap) = owner {
-        let shards = &family(heap.family.get()).shards;
+        let shards = &family(heap.family()).shards;
         let number = link::to(heap.index.get());
         if let Some(shard) = shards.iter().find(|shard| shard.heap.load(Ordering::Relaxed) == number)
-            && let Some(_guard) = shard.lock.try_acquire(process::id())
+            && let Some(lock) = shard.lock.try_acquire(fork::identity())
+            // The slab may belong to a heap that is left alone from now on.
+            && shard_heap(shard, &lock, heap.family()).is_some_and(|now| ptr::eq(now, heap))
         {
             small::busy(heap, |heap| {
                 if slab.push_local(block.cast()) {
@@ -202,6 +218,11 @@ impl Drop for Heap {
                 pool::retire_shard(region::heap(index));
             }
         }
+        if ABANDONED.load(Ordering::Relaxed) != 0 {
+            for heap in pool::all().filter(|heap| heap.family() == self.number) {
+                pool::abandon(heap);
+            }
+        }
         // A purge may hold granules of our chunks: it must be done with them before the chunks serve others.
         let _quiet = crate::purge::pause();
         for index in stats::touched_chunks() {
@@ -251,3 +272,40 @@ fn tear_down(index: u32) {
 }
 
 const _: () = assert!(bits::mask(0, 64) == !0);
+
+// Not covered here: a real fork (`tests/heaps.rs`).
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use core::alloc::Layout;
+
+    use stratalloc_resource::{Alignment, MemoryResource};
+
+    use super::*;
+
+    #[test]
+    fn a_shard_that_a_fork_left_locked_gets_another_thread_heap() {
+        let heap = Heap::new().expect("a heap");
+        let layout = Layout::new::<[u64; 8]>();
+        let before = heap.allocate(layout).expect("memory");
+        let shards = &family(heap.number()).shards;
+        let used = shards.iter().find(|shard| shard.heap.load(Ordering::Relaxed) != 0).expect("a shard");
+        let (old, abandoned) = (used.heap.load(Ordering::Relaxed), ABANDONED.load(Ordering::Relaxed));
+        // As a thread of the parent left it.
+        core::mem::forget(used.lock.try_acquire(fork::identity() + 1));
+        let after = heap.allocate(layout).expect("memory");
+        assert_ne!(used.heap.load(Ordering::Relaxed), old);
+        assert_eq!(ABANDONED.load(Ordering::Relaxed), abandoned + 1);
+        for block in [before, after] {
+            // SAFETY: the heap's own blocks, each once.
+            unsafe { heap.deallocate(block, Alignment::constant::<8>()) };
+        }
+        let old = region::heap(link::index(old).expect("a thread heap"));
+        assert_eq!(
+            region::slab_at(before.as_ptr().addr() - region::range().0).owner(),
+            ptr::from_ref(old).cast_mut()
+        );
+        drop(heap);
+        assert_eq!(old.family(), 0, "left to nobody");
+        assert!((0..crate::small::class::BINS).all(|class| old.bin(class).get().is_null()));
+    }
+}

@@ -15,7 +15,7 @@
 
 mod support;
 
-use core::ptr;
+use core::ptr::{self, NonNull};
 use std::process::Command;
 
 use stratalloc_heap::{
@@ -23,6 +23,7 @@ use stratalloc_heap::{
     reallocate, usable_size, validate,
 };
 use stratalloc_platform::fault::{self, Call};
+use stratalloc_platform::{page, vm};
 use support::{Block, MIB, low_byte, scale, statistics_now};
 
 /// Tells a child what to do: `mode order call nth repeat`.
@@ -247,11 +248,40 @@ fn child() {
         // All three reservations with access fail; those without come next.
         fault::arm(Call::Map, 1, 3);
     }
-    if task == "cold" {
-        cold(mode, call, nth, repeat);
-    } else {
-        warm(call, repeat);
+    match task {
+        "cold" => cold(mode, call, nth, repeat),
+        "warm" => warm(call, repeat),
+        _ => foreign(),
     }
+}
+
+/// Somebody else's pages lie where the region, which reserves nothing, would grow next.
+fn foreign() {
+    let block = attempt(8 * MIB, 16, false, 1).expect("memory");
+    // The region grows upwards from its first block; every 16 MiB behind it a page is taken.
+    let pages: Vec<NonNull<u8>> = (1..=4)
+        .map(|step| {
+            // SAFETY: an occupied range would be refused, and the heap expects no mapping of its own there.
+            let page =
+                unsafe { vm::map_at(block.ptr().addr() + step * 16 * MIB, page::size()) }.expect("a page");
+            // SAFETY: mapped just now.
+            unsafe { page.write(77) };
+            page
+        })
+        .collect();
+    let blocks: Vec<Block> = (0..12).map(|seed| attempt(8 * MIB, 16, false, seed).expect("memory")).collect();
+    let highest = blocks.iter().map(|block| block.ptr().addr()).max().expect("twelve");
+    // Without the pages twelve blocks end at 104 MiB; each page costs the place of less than one block.
+    assert!(highest - block.ptr().addr() < 144 * MIB, "{} MiB", (highest - block.ptr().addr()) / MIB);
+    assert!(highest > pages[3].addr().get(), "the pages are in the way");
+    // What lay around a page in a refused range serves smaller requests.
+    let small: Vec<Block> = (0..16).map(|seed| attempt(MIB + 1, 16, false, seed).expect("memory")).collect();
+    assert!(small.iter().any(|block| block.ptr().addr() < highest), "the chunks around a page are used");
+    blocks.into_iter().chain(small).chain([block]).for_each(Block::free);
+    collect();
+    // SAFETY: ours, and never the heap's.
+    assert!(pages.iter().all(|page| unsafe { page.read() } == 77));
+    assert_recovered("with pages in the way", None);
 }
 
 /// The refusal counts from the very first call of the process.
@@ -338,6 +368,11 @@ fn warm_runs(mode: &str) {
             print!("{mode} warm {call:?} x {repeat}: {}", run(mode, "warm", call, 0, *repeat));
         }
     }
+}
+
+#[test]
+fn mappings_in_the_way_of_the_region_are_left_alone() {
+    run("piecewise", "foreign", Call::Map, 0, 0);
 }
 
 #[test]

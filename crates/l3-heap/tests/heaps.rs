@@ -217,3 +217,49 @@ fn heaps_are_numbered_anew_and_run_out_politely() {
     heaps.pop();
     assert!(Heap::new().is_some());
 }
+
+/// A child forked while another thread is inside a shard of the heap takes none of that shard's lists, which may be half changed.
+#[cfg(not(miri))]
+#[test]
+fn the_child_of_a_fork_goes_on_with_every_heap() {
+    unsafe extern "C" {
+        safe fn fork() -> i32;
+        safe fn _exit(status: i32) -> !;
+        fn waitpid(child: i32, status: *mut i32, options: i32) -> i32;
+    }
+    let _alone = alone();
+    let heap = Heap::new().expect("a heap");
+    let stop = AtomicBool::new(false);
+    let work = |random: &mut Random| {
+        let blocks: Vec<Block> =
+            (0..40).map(|seed| take(&heap, size(random) % 4_000 + 1, 16, seed)).collect();
+        blocks.into_iter().for_each(|block| give(&heap, block));
+    };
+    std::thread::scope(|scope| {
+        let busy = scope.spawn(|| {
+            let mut random = Random(5);
+            while !stop.load(Ordering::Relaxed) {
+                work(&mut random);
+            }
+        });
+        let outcome = |round: usize| {
+            let child = fork();
+            if child == 0 {
+                support::end_after(20);
+                let mut random = Random(round as u64 + 1);
+                (0..20).for_each(|_| work(&mut random));
+                // SAFETY: the child's copy; the parent drops its own.
+                drop(unsafe { core::ptr::read(&raw const heap) });
+                _exit(i32::from(validate().is_err()));
+            }
+            let mut status = -1;
+            // SAFETY: our own child and our own word.
+            let waited = unsafe { waitpid(child, &raw mut status, 0) };
+            (waited == child).then_some(status)
+        };
+        let bad = (0..rounds(60)).map(outcome).find(|status| *status != Some(0));
+        stop.store(true, Ordering::Relaxed);
+        busy.join().expect("no block was damaged");
+        assert_eq!(bad, None, "a signal's number, or 256 times the exit status");
+    });
+}

@@ -241,3 +241,29 @@ fn sized_frees_keep_the_count_of_live_blocks() {
     });
     assert_reconciled();
 }
+
+/// Slabs with room that an ended thread left are in the depot; the rest of their blocks comes home there, where nobody looks. Before
+/// memory grows for another class, somebody does.
+#[test]
+fn slabs_that_become_empty_in_the_depot_serve_other_classes() {
+    let _alone = alone();
+    collect();
+    let left = in_thread(|| {
+        let mut blocks: Vec<Block> = (0..rounds(6_000)).map(|n| block(1_000, low_byte(n))).collect();
+        // One of each slab's first blocks goes: none of the slabs is full.
+        let kept = blocks.split_off(64);
+        blocks.into_iter().for_each(Block::free);
+        let (gone, kept): (Vec<_>, Vec<_>) = kept.into_iter().enumerate().partition(|(n, _)| n % 8 == 0);
+        gone.into_iter().for_each(|(_, block)| block.free());
+        kept.into_iter().map(|(_, block)| block).collect::<Vec<Block>>()
+    });
+    let held = statistics_now().in_use_bytes;
+    assert!(cfg!(miri) || held > 5 * MIB as u64, "{held}");
+    left.into_iter().for_each(Block::free);
+    // Of another class, four fifths of what came home.
+    let other: Vec<Block> = (0..rounds(6_000)).map(|n| block(800, low_byte(n))).collect();
+    let now = statistics_now().in_use_bytes;
+    assert!(now <= held + 512 * 1024, "{held} then {now}");
+    other.into_iter().for_each(Block::free);
+    assert_reconciled();
+}

@@ -177,6 +177,11 @@ pub(super) unsafe fn advise_huge(ptr: NonNull<u8>, size: usize, _on: bool) -> Re
     check(ptr, size)
 }
 
+/// There is no fork here either.
+pub(super) unsafe fn wipe_on_fork(_ptr: NonNull<u8>, _size: usize) -> Result<(), OsError> {
+    Err(OsError::INVALID)
+}
+
 pub(super) unsafe fn prefault(ptr: NonNull<u8>, size: usize) -> Result<(), OsError> {
     fault::check(Call::Advise)?;
     check(ptr, size)

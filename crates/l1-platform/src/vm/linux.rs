@@ -21,6 +21,7 @@ const MREMAP_DONTUNMAP: usize = 4;
 const MADV_DONTNEED: usize = 4;
 const MADV_HUGEPAGE: usize = 14;
 const MADV_NOHUGEPAGE: usize = 15;
+const MADV_WIPEONFORK: usize = 18;
 const MADV_POPULATE_WRITE: usize = 23;
 /// "No file" where `mmap` expects a descriptor.
 const NO_FILE: usize = usize::MAX;
@@ -239,6 +240,14 @@ fn restore_target(to: usize, len: usize, refusal: OsError) -> OsError {
 pub(super) unsafe fn advise_huge(ptr: NonNull<u8>, size: usize, on: bool) -> Result<(), OsError> {
     // SAFETY: neither advice changes contents.
     unsafe { advise(ptr, size, if on { MADV_HUGEPAGE } else { MADV_NOHUGEPAGE }) }
+}
+
+/// # Safety
+///
+/// As for [`super::wipe_on_fork`].
+pub(super) unsafe fn wipe_on_fork(ptr: NonNull<u8>, size: usize) -> Result<(), OsError> {
+    // SAFETY: contents change in children only, and there by the caller's wish.
+    unsafe { advise(ptr, size, MADV_WIPEONFORK) }
 }
 
 /// # Safety

@@ -243,6 +243,19 @@ pub unsafe fn advise_huge(ptr: NonNull<u8>, size: usize, on: bool) -> Result<(),
     unsafe { port::advise_huge(ptr, size, on) }
 }
 
+/// Lets a range read as zero in children of `fork` (`MADV_WIPEONFORK`, Linux 4.14); children of `vfork` share it.
+///
+/// *Effect*: none here. *Errors*: invalid where the kernel cannot; out of memory when no more mappings are allowed.
+///
+/// # Safety
+///
+/// `ptr .. ptr + size` is committed, and no child relies on what it contains here.
+#[inline]
+pub unsafe fn wipe_on_fork(ptr: NonNull<u8>, size: usize) -> Result<(), OsError> {
+    // SAFETY: same contract.
+    unsafe { port::wipe_on_fork(ptr, size) }
+}
+
 /// Makes a committed range resident now instead of at first touch (`MADV_POPULATE_WRITE`, Linux 5.14).
 ///
 /// *Effect*: every page is resident; contents are kept. *Errors*: invalid where the kernel cannot (touch the pages

@@ -9,7 +9,7 @@ mod slots;
 
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
-use stratalloc_primitives::primitive::atomic::{AtomicU32, Ordering};
+use stratalloc_primitives::primitive::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use self::slots::{Entry, Slot, Slots};
 use super::{check, run};
@@ -22,6 +22,7 @@ const OTHER: usize = 4;
 
 struct World {
     slots: [Slot; 2],
+    reach: AtomicUsize,
     /// By page number: how long the mapping is; 0 when there is none.
     bytes: [UnsafeCell<usize>; 5],
     /// By page number: 1 when the mapping that the model begins with is gone.
@@ -44,6 +45,7 @@ impl World {
     fn new(pages: &[usize]) -> Arc<Self> {
         let world = Self {
             slots: core::array::from_fn(|_| Slot::new()),
+            reach: AtomicUsize::new(0),
             bytes: core::array::from_fn(|_| UnsafeCell::new(0)),
             unmapped: core::array::from_fn(|_| AtomicU32::new(0)),
         };
@@ -56,7 +58,7 @@ impl World {
     }
 
     fn table(&self) -> Slots<'_> {
-        Slots(&self.slots)
+        Slots { slots: &self.slots, reach: &self.reach }
     }
 
     /// The holder of the mapping at `page` makes it `after` bytes long, having been told that it has `before`.

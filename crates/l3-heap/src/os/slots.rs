@@ -13,6 +13,8 @@
 //!   with certainty that they belong together.
 //! - **SL-PROBE** A key never becomes [`EMPTY`] again, and an insertion passes a slot only if it is not empty. So every slot in
 //!   front of a mapping's own, in its order of probing, is non-empty for ever: a search may end at the first empty slot.
+//! - **SL-REACH** No key lies further from the start of its probing than `reach`. It grows before the key is published, so whoever
+//!   has the mapping from its holder sees it grown. Thus a search for what is not there stays short when few slots are empty.
 //! - **SL-ONE** An address is in at most one slot, because its mapping exists once: the holder of the mapping inserts and removes it.
 //!   (Calls with addresses that the caller does not hold find nothing, or values of which nothing follows.)
 //!
@@ -21,6 +23,7 @@
 //! | claim: CAS on `key` | Acquire | publish, erase | the values as the last owner left them, and that it is done with them |
 //! | publish: store of `key` | Release | find, claim | the values |
 //! | find: load of `key` | Acquire | publish | the values |
+//! | `reach` | Relaxed | – | carried with the mapping itself |
 //! | erase: store of `key` | Release | claim | that the values were read |
 //!
 //! No ABA: the values are read after the claim, by the only owner, never before.
@@ -95,12 +98,16 @@ impl Slot {
 
 /// The slots as a table. Their number is a power of two.
 #[derive(Clone, Copy)]
-pub(super) struct Slots<'table>(pub(super) &'table [Slot]);
+pub(super) struct Slots<'table> {
+    pub(super) slots: &'table [Slot],
+    /// See SL-REACH.
+    pub(super) reach: &'table AtomicUsize,
+}
 
 impl<'table> Slots<'table> {
     /// Slots in the order in which `address` looks for its place.
     pub(super) fn probe(self, address: usize) -> impl Iterator<Item = &'table Slot> {
-        let Self(slots) = self;
+        let slots = self.slots;
         debug_assert!(slots.len().is_power_of_two());
         #[cfg(target_pointer_width = "64")]
         let hash = (address / PAGE_MIN).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
@@ -110,10 +117,11 @@ impl<'table> Slots<'table> {
     }
 
     fn insert_key(self, entry: Entry, key: usize) -> bool {
-        for slot in self.probe(entry.start) {
+        for (step, slot) in self.probe(entry.start).enumerate() {
             let seen = slot.key.load(Ordering::Relaxed);
             // A lost race leaves the slot to somebody else: not empty, so it may be passed (SL-PROBE).
             if seen <= ERASED && slot.claim(seen) {
+                self.reach.fetch_max(step + 1, Ordering::Relaxed);
                 slot.publish(entry, key);
                 return true;
             }
@@ -136,7 +144,7 @@ impl<'table> Slots<'table> {
         if address < PAGE_MIN || !address.is_multiple_of(PAGE_MIN) {
             return None;
         }
-        for slot in self.probe(address) {
+        for slot in self.probe(address).take(self.reach.load(Ordering::Relaxed)) {
             match slot.key.load(Ordering::Acquire) {
                 EMPTY => return None,
                 key if key == address => return Some(slot),
@@ -169,8 +177,7 @@ impl<'table> Slots<'table> {
 
     /// Takes one parked mapping out.
     pub(super) fn take_parked(self) -> Option<Entry> {
-        let Self(slots) = self;
-        slots.iter().find_map(|slot| {
+        self.slots.iter().find_map(|slot| {
             let key = slot.key.load(Ordering::Relaxed);
             if key <= CLAIMED || key & PARKED == 0 || !slot.claim(key) {
                 return None;
@@ -183,8 +190,7 @@ impl<'table> Slots<'table> {
 
     /// Calls `f` for every block; blocks that come or go meanwhile may or may not be seen.
     pub(super) fn for_each(self, mut f: impl FnMut(Entry)) {
-        let Self(slots) = self;
-        for slot in slots {
+        for slot in self.slots {
             let key = slot.key.load(Ordering::Acquire);
             if key > CLAIMED && key & PARKED == 0 {
                 f(slot.read(key));
@@ -205,11 +211,64 @@ impl Held<'_> {
     /// The mapping is described by `entry` now, and visible again.
     pub(crate) fn settle(self, entry: Entry) {
         // A mapping that moved belongs elsewhere. If no other slot takes it, none is empty, and then every search passes this one
-        // too, for ever (SL-PROBE).
+        // too, for ever (SL-PROBE), if only it reaches so far.
         if entry.start != self.entry.start && self.slots.insert(entry) {
             self.slot.erase();
         } else {
+            if entry.start != self.entry.start {
+                self.slots.reach.store(self.slots.slots.len(), Ordering::Relaxed);
+            }
             self.slot.publish(entry, entry.start);
+        }
+    }
+}
+
+// Not covered here: threads (`models/os.rs`).
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    /// Eight slots, valid when all bytes are zero.
+    fn empty() -> [Slot; 8] {
+        core::array::from_fn(|_| Slot {
+            key: AtomicUsize::new(EMPTY),
+            len: AtomicUsize::new(0),
+            align: AtomicUsize::new(0),
+            family: AtomicU32::new(0),
+        })
+    }
+
+    fn entry(page: usize) -> Entry {
+        Entry { start: page * PAGE_MIN, len: PAGE_MIN, align: PAGE_MIN, family: 0 }
+    }
+
+    #[test]
+    fn searches_stay_short_when_no_slot_is_empty_any_more() {
+        let (slots, reach) = (empty(), AtomicUsize::new(0));
+        let table = Slots { slots: &slots, reach: &reach };
+        for page in 1..200 {
+            assert!(table.insert(entry(page)));
+            assert_eq!(table.find(page * PAGE_MIN), Some(entry(page)));
+            assert_eq!(table.remove(page * PAGE_MIN), Some(entry(page)));
+        }
+        assert!(slots.iter().all(|slot| slot.key.load(Ordering::Relaxed) == ERASED));
+        assert_eq!(reach.load(Ordering::Relaxed), 1, "each found its first slot free");
+        assert_eq!(table.find(PAGE_MIN), None);
+    }
+
+    #[test]
+    fn a_mapping_that_moves_in_a_full_table_is_found_at_its_new_address() {
+        let (slots, reach) = (empty(), AtomicUsize::new(0));
+        let table = Slots { slots: &slots, reach: &reach };
+        for page in 1..=8 {
+            assert!(table.insert(entry(page)));
+        }
+        assert!(!table.insert(entry(9)));
+        for page in 1..=8 {
+            // To a place that hashes elsewhere: the only slot that it can have is the one it had.
+            table.hold(page * PAGE_MIN).expect("there").settle(entry(page + 100));
+            assert_eq!(table.find((page + 100) * PAGE_MIN), Some(entry(page + 100)));
+            assert_eq!(table.find(page * PAGE_MIN), None);
         }
     }
 }

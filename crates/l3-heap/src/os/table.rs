@@ -4,7 +4,7 @@
 //! touched only where it is used. How slots work is told in [`slots`](super::slots).
 
 use stratalloc_platform::vm;
-use stratalloc_primitives::primitive::atomic::{AtomicPtr, Ordering};
+use stratalloc_primitives::primitive::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use super::slots::{Slot, Slots};
 
@@ -16,6 +16,7 @@ const SLOTS: usize = 1 << 16;
 const SLOTS: usize = 1 << 12;
 
 static TABLE: AtomicPtr<Slot> = AtomicPtr::new(core::ptr::null_mut());
+static REACH: AtomicUsize = AtomicUsize::new(0);
 
 const fn bytes() -> usize {
     (SLOTS * size_of::<Slot>() + 0xffff) & !0xffff
@@ -27,7 +28,8 @@ fn slots() -> Option<Slots<'static>> {
         return None;
     }
     // SAFETY: the table was mapped with room for `SLOTS` zeroed slots and is never unmapped.
-    Some(Slots(unsafe { core::slice::from_raw_parts(table, SLOTS) }))
+    let slots = unsafe { core::slice::from_raw_parts(table, SLOTS) };
+    Some(Slots { slots, reach: &REACH })
 }
 
 #[cold]

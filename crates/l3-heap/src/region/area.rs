@@ -7,8 +7,12 @@
 //! other (Dekker's argument), so room is never forgotten.
 
 use stratalloc_primitives::bits;
-use stratalloc_primitives::primitive::atomic::{AtomicU8, AtomicU64, Ordering};
+#[cfg(not(loom))]
+use stratalloc_primitives::primitive::atomic::AtomicU8;
+use stratalloc_primitives::primitive::atomic::{AtomicU64, Ordering};
 
+#[cfg(not(loom))]
+use super::birth::Birth;
 use super::chunk::Chunk;
 #[cfg(not(loom))]
 use crate::layout::GRANULES_PER_SLICE;
@@ -26,8 +30,12 @@ pub(crate) struct Area {
     /// Free chunks and larger blocks. (Has models of its own.)
     #[cfg(not(loom))]
     pub(crate) tree: BuddyTree,
-    /// 0 until the area's records are usable, 2 once its tree is filled (the states of the region).
-    pub(crate) active: AtomicU8,
+    /// Done once the area's records are usable and its tree is filled.
+    #[cfg(not(loom))]
+    pub(super) birth: Birth,
+    /// Parts of the area's records that memory stands behind, where it is backed piece by piece.
+    #[cfg(not(loom))]
+    pub(super) backed: AtomicU8,
     avail: [[AtomicU64; 8]; LEVELS],
 }
 
@@ -53,7 +61,7 @@ impl Area {
     #[cfg(loom)]
     pub(crate) fn new() -> Self {
         let words = |_| core::array::from_fn(|_| AtomicU64::new(0));
-        Self { active: AtomicU8::new(0), avail: core::array::from_fn(words) }
+        Self { avail: core::array::from_fn(words) }
     }
 
     /// Whether the hint of `level` names chunk `index` right now.

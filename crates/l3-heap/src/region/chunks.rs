@@ -3,7 +3,7 @@
 //! A range of chunks is found by first fit over the map of free chunks (any start, not only aligned ones: blocks of 5 or 25
 //! MiB then pack without the holes of a pure buddy system) and claimed from the buddy tree piece by piece, all or nothing.
 
-use stratalloc_platform::process;
+use stratalloc_platform::fork;
 use stratalloc_primitives::primitive::atomic::Ordering;
 use stratalloc_primitives::{ProcessLock, bits};
 
@@ -73,7 +73,7 @@ fn take_from(index: u32, count: u32, limit: u32) -> Option<u32> {
 
 /// Merges what waits to be merged, unless another worker is at it.
 pub(crate) fn merge_all() {
-    if let Some(guard) = MERGE.try_acquire(process::id()) {
+    if let Some(guard) = MERGE.try_acquire(fork::identity()) {
         for index in 0..area_count() {
             let area = area(index);
             if touched_limit(index) == 0 {
@@ -125,8 +125,8 @@ fn take_fresh(count: u32) -> Option<u32> {
     None
 }
 
-/// Takes chunks of one area and makes them usable. Chunks whose addresses turn out to be somebody else's stay taken for ever,
-/// and the next ones are tried; each area has 512 of them, so this ends.
+/// Takes chunks of one area and makes them usable. A chunk whose addresses turn out to be somebody else's stays taken for ever,
+/// and other ones are tried; each area has 512 of them, so this ends.
 fn take_usable(index: u32, count: u32, limit: u32) -> Option<u32> {
     loop {
         let first = index * CHUNKS_PER_AREA + take_from(index, count, limit)?;
@@ -138,7 +138,7 @@ fn take_usable(index: u32, count: u32, limit: u32) -> Option<u32> {
                 }
                 return Some(first);
             }
-            growth::Touched::Foreign => {}
+            growth::Touched::Foreign(foreign) => give_around(first, count, foreign),
             growth::Touched::NoMemory => {
                 give_chunks(first, count);
                 return None;
@@ -164,11 +164,21 @@ pub(crate) fn take_exact(first: u32, count: u32) -> bool {
     if inside + count > CHUNKS_PER_AREA || !area.tree.claim_range(inside, count) {
         return false;
     }
-    if growth::touch(first, count) == growth::Touched::Ready {
-        return true;
+    match growth::touch(first, count) {
+        growth::Touched::Ready => return true,
+        growth::Touched::Foreign(foreign) => give_around(first, count, foreign),
+        growth::Touched::NoMemory => give_chunks(first, count),
     }
-    give_chunks(first, count);
     false
+}
+
+/// Gives all but one of the chunks back.
+fn give_around(first: u32, count: u32, kept: u32) {
+    for (first, end) in [(first, kept), (kept + 1, first + count)] {
+        if first < end {
+            give_chunks(first, end - first);
+        }
+    }
 }
 
 /// A claim inside a split chunk.

@@ -19,8 +19,8 @@ pub(crate) enum Touched {
     Ready,
     /// The system refused memory.
     NoMemory,
-    /// Somebody else's mapping lies there (piecewise backing only): the chunks stay taken for ever.
-    Foreign,
+    /// Somebody else's mapping lies in the chunk of this number (piecewise backing only): it must stay taken for ever.
+    Foreign(u32),
 }
 
 /// Makes chunks that the caller owns usable, and moves the touched edge over them.
@@ -32,13 +32,13 @@ pub(crate) fn touch(first: u32, count: u32) -> Touched {
                 continue;
             }
             let start = at(index as usize * CHUNK).addr();
-            let mut backed = back(start, CHUNK, false);
+            let mut backed = back(start, CHUNK);
             if backed.is_err_and(vm::OsError::is_out_of_memory) && purge::give_up_backing() {
-                backed = back(start, CHUNK, false);
+                backed = back(start, CHUNK);
             }
             match backed {
                 Ok(()) => record.backed.store(1, Ordering::Relaxed),
-                Err(error) if error == vm::OsError::OCCUPIED => return Touched::Foreign,
+                Err(error) if error == vm::OsError::OCCUPIED => return Touched::Foreign(index),
                 Err(_) => return Touched::NoMemory,
             }
         }

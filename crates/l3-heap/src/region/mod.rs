@@ -18,6 +18,7 @@
 //!   they are needed.
 
 pub(crate) mod area;
+mod birth;
 pub(crate) mod chunk;
 mod chunks;
 mod growth;
@@ -28,6 +29,7 @@ use stratalloc_platform::{limits, page, thread, vm};
 use stratalloc_primitives::primitive::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
 
 use self::area::Area;
+use self::birth::Birth;
 use self::chunk::Chunk;
 use crate::layout::{
     AREA, AREA_SHIFT, CHUNK, CHUNK_SHIFT, CHUNKS_PER_AREA, HUGE_PAGE, SLICE, SLICE_SHIFT, narrow,
@@ -75,7 +77,7 @@ struct Geometry {
     heaps: AtomicUsize,
     touched: AtomicU32,
     backing: AtomicU8,
-    state: AtomicU8,
+    birth: Birth,
 }
 
 static GEOMETRY: Geometry = Geometry {
@@ -87,12 +89,11 @@ static GEOMETRY: Geometry = Geometry {
     heaps: AtomicUsize::new(0),
     touched: AtomicU32::new(0),
     backing: AtomicU8::new(0),
-    state: AtomicU8::new(UNBORN),
+    birth: Birth::new(),
 };
 
-const UNBORN: u8 = 0;
-const BEING_BORN: u8 = 1;
-const READY: u8 = 2;
+/// Groups of thread heaps that are backed, where memory is backed piece by piece.
+static HEAP_GROUPS: AtomicU32 = AtomicU32::new(0);
 
 /// Offset of `ptr` in the region, if it lies inside.
 #[inline(always)]
@@ -202,19 +203,39 @@ pub(crate) fn heap_slot(index: u32) -> Option<&'static ThreadHeap> {
         return None;
     }
     let heaps = GEOMETRY.heaps.load(Ordering::Relaxed);
-    if backing() != Backing::Whole {
-        let group = heaps + index as usize / GROUP * GROUP * STRIDE;
-        if back(group, GROUP * STRIDE, true).is_err() {
-            // Memory that blocks no longer need serves as well.
-            if !crate::purge::give_up_backing() {
-                return None;
-            }
-            back(group, GROUP * STRIDE, true).ok()?;
-        }
+    while backing() != Backing::Whole && index / narrow(GROUP) >= HEAP_GROUPS.load(Ordering::Acquire) {
+        back_next_heaps(heaps)?;
     }
     let slot: *const ThreadHeap = core::ptr::with_exposed_provenance(heaps + index as usize * STRIDE);
     // SAFETY: the slot lies inside the heap array, is backed, zero-initialised (valid for `ThreadHeap`) and never unmapped.
     Some(unsafe { &*slot })
+}
+
+/// Backs the next group of thread heaps, unless another thread does. `None`: no memory.
+fn back_next_heaps(heaps: usize) -> Option<()> {
+    const BYTES: usize = HEAP_GROUP * ThreadHeap::STRIDE;
+    let group = HEAP_GROUPS.load(Ordering::Acquire);
+    let start = heaps + group as usize * BYTES;
+    let mut backed = back(start, BYTES);
+    if backed.is_err_and(vm::OsError::is_out_of_memory) && crate::purge::give_up_backing() {
+        // Memory that blocks no longer need serves as well.
+        backed = back(start, BYTES);
+    }
+    match backed {
+        Ok(()) => {
+            // A failure means that another thread committed the same group, which twice is no more than once.
+            let _ = HEAP_GROUPS.compare_exchange(group, group + 1, Ordering::Release, Ordering::Relaxed);
+            Some(())
+        }
+        // Another thread was faster, and is about to say so; or the mapping there is none of ours.
+        Err(error) if error == vm::OsError::OCCUPIED => (0..1000)
+            .any(|_| {
+                thread::yield_now();
+                HEAP_GROUPS.load(Ordering::Relaxed) != group
+            })
+            .then_some(()),
+        Err(_) => None,
+    }
 }
 
 /// An address that identifies this copy of the heap: two shared objects may each contain one.
@@ -231,9 +252,8 @@ pub(crate) fn heap(index: u32) -> &'static ThreadHeap {
     unsafe { &*slot }
 }
 
-/// Makes `[start, start + len)` usable in the modes that need it. `shared` pieces may have been made usable before, by this or
-/// another thread; private ones must not exist yet.
-fn back(start: usize, len: usize, shared: bool) -> Result<(), vm::OsError> {
+/// Makes `[start, start + len)`, which is not yet in use, usable in the modes that need it. `OCCUPIED`: something is mapped there.
+fn back(start: usize, len: usize) -> Result<(), vm::OsError> {
     let page = page::size();
     let first = start & !(page - 1);
     let len = (start + len - first + page - 1) & !(page - 1);
@@ -246,11 +266,7 @@ fn back(start: usize, len: usize, shared: bool) -> Result<(), vm::OsError> {
         Backing::Commit => unsafe { vm::commit(ptr, len) },
         Backing::Piecewise => {
             // SAFETY: the addresses belong to no mapping of ours yet, and an occupied range is refused by the kernel.
-            match unsafe { vm::map_at(first, len) } {
-                Ok(_) => Ok(()),
-                Err(error) if shared && error == vm::OsError::OCCUPIED => Ok(()),
-                Err(error) => Err(error),
-            }
+            unsafe { vm::map_at(first, len) }.map(drop)
         }
     }
 }
@@ -277,29 +293,11 @@ fn plan(size: usize) -> Plan {
 
 /// True once the region exists; creates it on the first call. False means that no address space could be had.
 pub(crate) fn ready() -> bool {
-    if GEOMETRY.state.load(Ordering::Acquire) == READY {
-        return true;
-    }
-    create()
+    GEOMETRY.birth.is_done() || GEOMETRY.birth.ensure(PATIENCE, reserve_region)
 }
 
-#[cold]
-fn create() -> bool {
-    // A thread that finds another one at work waits for a few system calls at most; the bound keeps a signal handler that
-    // interrupted the creator from waiting for itself.
-    for _ in 0..100_000 {
-        match GEOMETRY.state.compare_exchange(UNBORN, BEING_BORN, Ordering::Acquire, Ordering::Acquire) {
-            Ok(_) => {
-                let done = reserve_region();
-                GEOMETRY.state.store(if done { READY } else { UNBORN }, Ordering::Release);
-                return done;
-            }
-            Err(READY) => return true,
-            Err(_) => thread::yield_now(),
-        }
-    }
-    false
-}
+/// How often a thread looks whether another one is done with a birth; some hundredths of a second.
+const PATIENCE: u32 = 100_000;
 
 fn reserve_region() -> bool {
     if let Some(limit) = limits::address_space() {
@@ -351,11 +349,11 @@ fn publish(start: usize, plan: &Plan, backing: Backing) -> bool {
     GEOMETRY.backing.store(backing as u8, Ordering::Relaxed);
     // Thread heaps of the first threads too: a thread that comes when memory is short must find one.
     if backing != Backing::Whole
-        && (back(areas, plan.areas, false).is_err()
-            || back(start, HEAP_GROUP * ThreadHeap::STRIDE, false).is_err())
+        && (back(areas, plan.areas).is_err() || back(start, HEAP_GROUP * ThreadHeap::STRIDE).is_err())
     {
         return false;
     }
+    HEAP_GROUPS.store(1, Ordering::Relaxed);
     GEOMETRY.heaps.store(start, Ordering::Relaxed);
     GEOMETRY.areas.store(areas, Ordering::Relaxed);
     GEOMETRY.chunks.store(chunks, Ordering::Relaxed);
@@ -368,24 +366,11 @@ fn publish(start: usize, plan: &Plan, backing: Backing) -> bool {
 /// Makes an area usable: backs its records and fills its tree. False when the records cannot be backed.
 fn activate(index: u32) -> bool {
     let area = area(index);
-    if area.active.load(Ordering::Acquire) == READY {
-        return true;
-    }
-    if backing() != Backing::Whole {
-        let slabs = size_of::<Slab>() * (AREA / SLICE);
-        let chunk_records = size_of::<Chunk>() * (AREA / CHUNK);
-        let index = index as usize;
-        let first_slab = GEOMETRY.records.load(Ordering::Relaxed) + index * slabs;
-        let first_chunk = GEOMETRY.chunks.load(Ordering::Relaxed) + index * chunk_records;
-        if back(first_slab, slabs, true).is_err() || back(first_chunk, chunk_records, true).is_err() {
-            return false;
-        }
-    }
-    if index == 0 && growth::touch(0, 1) != growth::Touched::Ready {
-        return false;
-    }
-    match area.active.compare_exchange(UNBORN, BEING_BORN, Ordering::AcqRel, Ordering::Acquire) {
-        Ok(_) => {
+    area.birth.is_done()
+        || area.birth.ensure(PATIENCE, || {
+            if !back_records(area, index) || (index == 0 && growth::touch(0, 1) != growth::Touched::Ready) {
+                return false;
+            }
             if index == 0 {
                 // The first chunk never enters the tree: it is split at once, without its first slice.
                 area.tree.release_range(1, CHUNKS_PER_AREA - 1);
@@ -393,17 +378,29 @@ fn activate(index: u32) -> bool {
             } else {
                 area.tree.release(0, 9);
             }
-            area.active.store(READY, Ordering::Release);
-        }
-        Err(READY) => {}
-        Err(_) => {
-            // Another thread is between two atomic operations; the bound is for a handler that interrupted it.
-            for _ in 0..1000 {
-                if area.active.load(Ordering::Acquire) == READY {
-                    break;
-                }
-                thread::yield_now();
+            true
+        })
+}
+
+/// Backs the records of an area's slabs and chunks where that is needed. The caller is the only one at it; an attempt that failed
+/// half-way goes on where it stopped.
+fn back_records(area: &Area, index: u32) -> bool {
+    if backing() == Backing::Whole {
+        return true;
+    }
+    let slabs = size_of::<Slab>() * (AREA / SLICE);
+    let chunks = size_of::<Chunk>() * (AREA / CHUNK);
+    let parts = [
+        (GEOMETRY.records.load(Ordering::Relaxed) + index as usize * slabs, slabs),
+        (GEOMETRY.chunks.load(Ordering::Relaxed) + index as usize * chunks, chunks),
+    ];
+    let done = area.backed.load(Ordering::Relaxed);
+    for (number, (start, len)) in (1..).zip(parts) {
+        if done < number {
+            if back(start, len).is_err() {
+                return false;
             }
+            area.backed.store(number, Ordering::Relaxed);
         }
     }
     true

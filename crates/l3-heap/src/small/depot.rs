@@ -7,7 +7,7 @@
 use core::ptr;
 
 use stratalloc_primitives::lockfree::{IndexStack, link};
-use stratalloc_primitives::primitive::atomic::Ordering;
+use stratalloc_primitives::primitive::atomic::{AtomicU32, Ordering};
 
 use super::class::BINS;
 use super::home;
@@ -16,6 +16,12 @@ use super::thread_heap::ThreadHeap;
 use crate::region;
 
 static STACKS: [IndexStack; BINS] = [const { IndexStack::new() }; BINS];
+/// Chains that came home to slabs in the depot since it was last swept.
+static ARRIVED: AtomicU32 = AtomicU32::new(0);
+/// Slabs that the last sweep found to be still in use.
+static KEPT: AtomicU32 = AtomicU32::new(0);
+/// So many chains are worth a sweep of an almost empty depot.
+const WORTH_A_SWEEP: u32 = 64;
 
 fn stack(class: usize) -> &'static IndexStack {
     &STACKS[class % BINS]
@@ -39,8 +45,25 @@ pub(crate) fn take(heap: &'static ThreadHeap, class: usize) -> Option<&'static S
     Some(slab)
 }
 
+/// Blocks came home to a slab of the depot: nobody looks, so perhaps it is empty now.
+pub(crate) fn blocks_arrived() {
+    ARRIVED.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Sweeps the depot if so much came home since the last sweep that it pays: before memory grows. Amortised O(1) per chain. So what
+/// remote frees leave behind in the depot is at most 64 slabs, and as many as there are in use.
+pub(crate) fn sweep_if_worth(heap: &'static ThreadHeap) -> bool {
+    let worth = ARRIVED.load(Ordering::Relaxed) >= WORTH_A_SWEEP + KEPT.load(Ordering::Relaxed);
+    if worth {
+        sweep(heap);
+    }
+    worth
+}
+
 /// Lets `heap` look through the whole depot: slabs that became empty go back to the region, the rest returns to its stack.
 pub(crate) fn sweep(heap: &'static ThreadHeap) {
+    ARRIVED.store(0, Ordering::Relaxed);
+    let mut kept = 0;
     for class in 1..BINS {
         let mut next = stack(class).take_all().map_or(link::END, link::to);
         while let Some(index) = link::index(next) {
@@ -50,8 +73,10 @@ pub(crate) fn sweep(heap: &'static ThreadHeap) {
             if slab.needed.get() == 0 {
                 home::retire(heap, slab);
             } else {
+                kept += 1;
                 put(slab);
             }
         }
     }
+    KEPT.store(kept, Ordering::Relaxed);
 }

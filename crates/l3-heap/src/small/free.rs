@@ -1,8 +1,6 @@
 //! Freeing a block of another heap's slab.
 
-use stratalloc_primitives::lockfree::link;
-
-use super::home::{Records, event};
+use super::home::{Records, event, miss};
 use super::remote::{self, Chain};
 use super::ring::Batch;
 use super::slab::{Block, Slab};
@@ -17,8 +15,7 @@ pub(crate) fn local_event(slab: &'static Slab) {
     // Not an argument: the fast half would have to keep it in a register of its own.
     let heap = current();
     if heap.busy.get() {
-        // A signal handler frees while its thread is inside a slow path: the event waits for the next slow path.
-        heap.missed.set(link::to(region::slab_index(slab)));
+        miss(heap, slab);
         return;
     }
     heap.busy.set(true);

@@ -34,6 +34,10 @@ impl Directory for Records {
             pool::mail_arrived(owner);
         }
     }
+
+    fn found_nobody(&self) {
+        depot::blocks_arrived();
+    }
 }
 
 impl Owners for Records {
@@ -134,6 +138,25 @@ pub(crate) fn event(heap: &ThreadHeap, slab: &'static Slab) {
     }
 }
 
+/// Notes the end of a countdown that nobody can act on now: a signal handler frees while its thread is inside a slow path. Only full
+/// slabs would be lost without it: others are in a list, where the next refill finds their blocks.
+pub(crate) fn miss(heap: &ThreadHeap, slab: &'static Slab) {
+    if slab.state() == State::Full {
+        // A full slab is in no list: its link is free. Nor can another thread reclaim it, for some of its blocks came home here.
+        slab.prev.set(heap.missed.replace(link::to(region::slab_index(slab))));
+    }
+}
+
+/// Acts on what was missed.
+pub(crate) fn missed_events(heap: &ThreadHeap) {
+    let mut next = heap.missed.replace(link::END);
+    while let Some(index) = link::index(next) {
+        let slab = region::slab(index);
+        next = slab.prev.get();
+        woke(heap, slab);
+    }
+}
+
 /// Enough blocks of a full slab came home: it joins the partial list, or goes at once if that was all of it.
 fn woke(heap: &ThreadHeap, slab: &'static Slab) {
     let carved = u32::from(slab.carved.get());
@@ -204,7 +227,13 @@ pub(crate) fn splice(heap: &ThreadHeap, slab: &'static Slab, chain: Chain) {
     prepend(slab, chain);
     let came = u32::from(chain.count);
     let needed = slab.needed.get();
-    if slab.state() == State::Full && came >= needed {
+    let full = slab.state() == State::Full;
+    if full && needed.cast_signed() <= 0 {
+        // It woke and that was missed: it is on its way to the partial list.
+        slab.needed.set(needed.wrapping_sub(came));
+        return;
+    }
+    if full && came >= needed {
         // More than `wake` may come at once: `in_free` must count them all before the slab changes its state.
         slab.needed.set(needed.wrapping_sub(came));
         woke(heap, slab);
@@ -247,6 +276,7 @@ pub(crate) fn adopt(heap: &'static ThreadHeap, slab: &'static Slab) {
 /// Gives everything that `heap` holds to the depot and the region. The caller holds the heap (T1). Full slabs stay its own:
 /// their blocks come home through its mailbox.
 pub(crate) fn surrender(heap: &'static ThreadHeap) {
+    missed_events(heap);
     drain(heap);
     for class in 1..super::class::CLASSES {
         return_bin(heap, class);
@@ -295,4 +325,47 @@ pub(crate) fn fill(slab: &Slab) {
     slab.needed.set(wake);
     // Last: from here on another thread may reclaim the slab.
     slab.set_state(State::Full);
+}
+
+// Not covered here: everything that needs two threads (`models/small`, `tests/threads.rs`).
+#[cfg(all(test, not(loom)))]
+mod tests {
+    extern crate alloc;
+
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::small::thread_heap::current;
+    use crate::{allocate, deallocate};
+
+    fn record(block: *mut u8) -> &'static Slab {
+        current().record_of(block).expect("a block of the region")
+    }
+
+    /// What a signal handler does that interrupts its thread inside a slow path: the countdowns of two slabs end unseen.
+    #[test]
+    fn full_slabs_that_woke_unseen_join_the_partial_list_later() {
+        const SIZE: usize = 8192;
+        let blocks: Vec<*mut u8> = (0..40).map(|_| allocate(SIZE)).collect();
+        let full: Vec<*mut u8> =
+            blocks.iter().copied().filter(|block| record(*block).state() == State::Full).collect();
+        // The last blocks of the first two full slabs, and one more of the first: it wakes with one block.
+        let second =
+            full.iter().position(|block| !ptr::eq(record(*block), record(full[0]))).expect("two slabs");
+        let freed = [full[0], full[second], full[1]];
+        current().busy.set(true);
+        for block in freed {
+            // SAFETY: allocated above, freed once.
+            unsafe { deallocate(block) };
+        }
+        current().busy.set(false);
+        assert_eq!(record(full[0]).state(), State::Full, "nobody has looked yet");
+        // Any slow path does.
+        let more: Vec<*mut u8> = (0..20).map(|_| allocate(SIZE)).collect();
+        assert!(freed.iter().all(|block| more.contains(block)), "the blocks are handed out again");
+        for block in blocks.iter().filter(|block| !freed.contains(block)).chain(&more) {
+            // SAFETY: live: what was freed above is among `more`.
+            unsafe { deallocate(*block) };
+        }
+    }
 }

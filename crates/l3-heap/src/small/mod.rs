@@ -21,7 +21,6 @@ pub(crate) mod slab;
 pub(crate) mod slice;
 pub(crate) mod thread_heap;
 
-use core::ptr;
 use core::sync::atomic::{Ordering, compiler_fence};
 
 use stratalloc_primitives::lockfree::link;
@@ -29,7 +28,6 @@ use stratalloc_primitives::lockfree::link;
 use self::pool::Borrowed;
 use self::refill::Refilled;
 use self::thread_heap::{Kind, ThreadHeap, current};
-use crate::region;
 
 /// Runs `f` with the current thread's own heap marked busy; `None` when the thread has none to use now.
 pub(crate) fn with_own_heap<R>(f: impl FnOnce(&'static ThreadHeap) -> R) -> Option<R> {
@@ -46,11 +44,8 @@ pub(crate) fn with_own_heap<R>(f: impl FnOnce(&'static ThreadHeap) -> R) -> Opti
 pub(crate) fn busy<R>(heap: &'static ThreadHeap, f: impl FnOnce(&'static ThreadHeap) -> R) -> R {
     heap.busy.set(true);
     compiler_fence(Ordering::SeqCst);
-    if let Some(missed) = link::index(heap.missed.replace(link::END)) {
-        let slab = region::slab(missed);
-        if ptr::eq(slab.owner(), heap) && slab.needed.get().cast_signed() <= 0 {
-            home::event(heap, slab);
-        }
+    if heap.missed.get() != link::END {
+        home::missed_events(heap);
     }
     let result = f(heap);
     compiler_fence(Ordering::SeqCst);

@@ -201,15 +201,33 @@ pub(crate) fn retire_shard(heap: &'static ThreadHeap) {
         }
         // What was never handed out does not count.
         heap.handed(class).set(heap.handed(class).get().wrapping_sub(left));
+    }
+    forget_slabs(heap);
+    crate::usage::flush(heap);
+    heap.set_family(0);
+    heap.pooled.store(1, Ordering::Relaxed);
+    push(&RETIRED, heap);
+}
+
+/// A shard's heap whose lists may be half changed, since a thread of the process from which this one was forked was inside: its mail
+/// is discarded, for its slabs vanish with their chunks, and it serves no more.
+pub(crate) fn abandon(heap: &'static ThreadHeap) {
+    home::discard_mail(heap);
+    forget_slabs(heap);
+    heap.set_family(0);
+}
+
+/// Leaves a heap without slabs; its slabs vanish with their chunks.
+fn forget_slabs(heap: &ThreadHeap) {
+    for class in 0..super::class::BINS {
+        heap.bin(class).set(ptr::null_mut());
         heap.cur(class).set(link::END);
         heap.partial(class).set(link::END);
     }
     heap.spare.set(link::END);
     heap.missed.set(link::END);
-    crate::usage::flush(heap);
-    heap.family.set(0);
-    heap.pooled.store(1, Ordering::Relaxed);
-    push(&RETIRED, heap);
+    // An interrupted holder does not come back.
+    heap.busy.set(false);
 }
 
 /// A heap for a shard: none of the cold stack, whose heaps may own full slabs of the process heap.

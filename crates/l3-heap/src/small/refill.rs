@@ -95,7 +95,22 @@ fn next_slab(heap: &'static ThreadHeap, class: usize) -> Option<&'static Slab> {
         slab.set_state(State::Current);
         return Some(slab);
     }
-    if heap.family.get() == 0
+    if let Some(slab) = without_growth(heap, class) {
+        return Some(slab);
+    }
+    // Before memory grows: what threads left that ended, and what came home to slabs that nobody owns.
+    if heap.family() == 0
+        && (pool::reap() || depot::sweep_if_worth(heap))
+        && let Some(slab) = without_growth(heap, class)
+    {
+        return Some(slab);
+    }
+    begin(heap, class, true)
+}
+
+/// A slab in memory that was touched before.
+fn without_growth(heap: &'static ThreadHeap, class: usize) -> Option<&'static Slab> {
+    if heap.family() == 0
         && let Some(slab) = depot::take(heap, class)
     {
         return Some(slab);
@@ -105,25 +120,17 @@ fn next_slab(heap: &'static ThreadHeap, class: usize) -> Option<&'static Slab> {
         slab.begin(class, false);
         return Some(slab);
     }
-    if let Some(slab) = begin(heap, class, false) {
-        return Some(slab);
-    }
-    // Before memory grows: what threads left that ended.
-    if heap.family.get() == 0 && pool::reap() {
-        if let Some(slab) = depot::take(heap, class) {
-            return Some(slab);
-        }
-        if let Some(slab) = begin(heap, class, false) {
-            return Some(slab);
-        }
-    }
-    begin(heap, class, true)
+    begin(heap, class, false)
 }
 
 /// A new slab in a slice of the region.
 fn begin(heap: &'static ThreadHeap, class: usize, grow: bool) -> Option<&'static Slab> {
     let (slab, fresh) = slice::take(heap, grow)?;
     slab.begin(class, fresh);
+    if fresh && heap.family() == 0 {
+        // Memory that was purged is about to become resident again: that is growth too.
+        depot::sweep_if_worth(heap);
+    }
     Some(slab)
 }
 

@@ -96,6 +96,8 @@ const fn unpack(word: u64) -> Option<Chain> {
 }
 
 const fn pack(chain: Chain) -> u64 {
+    debug_assert!(chain.head as u64 <= OFFSET_MASK && chain.tail as u64 <= OFFSET_MASK);
+    debug_assert!(chain.count as u64 <= COUNT_MASK, "more blocks than a slab has: one was freed twice");
     (chain.head as u64) << HEAD_SHIFT
         | (chain.tail as u64) << TAIL_SHIFT
         | (chain.count as u64) << COUNT_SHIFT
@@ -199,6 +201,8 @@ pub(crate) trait Directory {
     fn owner(&self, record: Self::Record) -> Option<Self::Owner>;
     /// Pushes the record on the owner's mailbox.
     fn post(&self, owner: Self::Owner, record: Self::Record);
+    /// Blocks came home to a record that nobody owns.
+    fn found_nobody(&self);
 }
 
 /// Brings a record whose token the caller holds to its owner, or puts the token down when it has none.
@@ -209,6 +213,9 @@ pub(crate) fn deliver<D: Directory>(directory: &D, record: D::Record) {
             return;
         }
         let waiting = directory.word(record).drop_token();
+        if waiting {
+            directory.found_nobody();
+        }
         if !waiting || directory.owner(record).is_none() || !directory.word(record).retake_token() {
             return;
         }

@@ -12,10 +12,10 @@ use crate::{region, usage, value};
 
 /// A slice for a new slab of `heap`; the record's owner is set. With `grow` it may come from memory never touched before.
 pub(crate) fn take(heap: &'static ThreadHeap, grow: bool) -> Option<(&'static Slab, bool)> {
-    let found = if heap.family.get() == 0 {
+    let found = if heap.family() == 0 {
         region::take_split_chunk(GRANULES_PER_SLICE, GRANULES_PER_SLICE, grow)?
     } else {
-        value::take_granules(heap.family.get(), GRANULES_PER_SLICE, GRANULES_PER_SLICE)?
+        value::take_granules(heap.family(), GRANULES_PER_SLICE, GRANULES_PER_SLICE)?
     };
     let index = found.index * SLICES_PER_CHUNK + found.claim.start / GRANULES_PER_SLICE;
     usage::claimed(GRANULES_PER_SLICE, found.claim.dirty.count_ones());

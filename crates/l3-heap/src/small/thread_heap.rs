@@ -24,7 +24,7 @@ use core::cell::Cell;
 use core::ptr;
 
 use stratalloc_primitives::lockfree::Mailbox;
-use stratalloc_primitives::primitive::atomic::{AtomicU8, AtomicU32};
+use stratalloc_primitives::primitive::atomic::{AtomicU8, AtomicU32, Ordering};
 
 use super::class::BINS;
 use super::ring::Rings;
@@ -72,7 +72,7 @@ pub(crate) struct ThreadHeap {
     pub(crate) spare: Cell<u32>,
     /// Refills so far: the clock of everything that happens now and then.
     pub(crate) ticks: Cell<u32>,
-    /// A slab (number + 1) whose event came while the heap was busy.
+    /// Full slabs (number + 1) that woke while the heap was busy, linked by `prev`.
     pub(crate) missed: Cell<u32>,
     /// Change of live bytes not yet added to the global figure.
     pub(crate) live_delta: Cell<isize>,
@@ -81,8 +81,9 @@ pub(crate) struct ThreadHeap {
     pub(crate) remote_blocks: Cell<u64>,
     /// Number in the pool.
     pub(crate) index: Cell<u32>,
-    /// Family of the independent heap that this one serves; 0 is the process heap.
-    pub(crate) family: Cell<u32>,
+    /// Family of the independent heap that this one serves; 0 is the process heap. Atomic because who frees a block of another
+    /// heap's slab asks.
+    family: AtomicU32,
     pub(crate) busy: Cell<bool>,
     kind: Cell<Kind>,
     /// Slabs of this heap that others reclaimed: their records may still lie in the mailbox.
@@ -121,7 +122,7 @@ impl ThreadHeap {
             remote_batches: Cell::new(0),
             remote_blocks: Cell::new(0),
             index: Cell::new(0),
-            family: Cell::new(0),
+            family: AtomicU32::new(0),
             busy: Cell::new(false),
             kind: Cell::new(kind),
             reclaimed: AtomicU32::new(0),
@@ -135,6 +136,17 @@ impl ThreadHeap {
     pub(crate) fn begin(&self, index: u32) {
         self.index.set(index);
         self.kind.set(Kind::Live);
+    }
+
+    /// Family of the independent heap that this one serves; 0 is the process heap. Constant while any slab is the heap's.
+    #[inline]
+    pub(crate) fn family(&self) -> u32 {
+        self.family.load(Ordering::Relaxed)
+    }
+
+    /// Makes the heap, which owns no slab, serve another family.
+    pub(crate) fn set_family(&self, family: u32) {
+        self.family.store(family, Ordering::Relaxed);
     }
 
     /// What this heap stands for.

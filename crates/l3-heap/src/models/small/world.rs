@@ -62,6 +62,8 @@ impl Directory for World {
         link::index(self.records[record as usize].owner.load(Ordering::Relaxed))
     }
 
+    fn found_nobody(&self) {}
+
     fn post(&self, owner: u32, record: u32) {
         let mail = &self.records[record as usize];
         // SAFETY: the caller holds the token (R1).
