@@ -23,6 +23,8 @@ const MADV_HUGEPAGE: usize = 14;
 const MADV_NOHUGEPAGE: usize = 15;
 const MADV_WIPEONFORK: usize = 18;
 const MADV_POPULATE_WRITE: usize = 23;
+/// No kernel knows this one, and must say so.
+const MADV_UNKNOWN: usize = 0x7fff_0000;
 /// "No file" where `mmap` expects a descriptor.
 const NO_FILE: usize = usize::MAX;
 
@@ -246,6 +248,11 @@ pub(super) unsafe fn advise_huge(ptr: NonNull<u8>, size: usize, on: bool) -> Res
 ///
 /// As for [`super::wipe_on_fork`].
 pub(super) unsafe fn wipe_on_fork(ptr: NonNull<u8>, size: usize) -> Result<(), OsError> {
+    // An emulator may accept any advice and do nothing about it (qemu-user 7.2).
+    // SAFETY: not a known advice: nothing changes.
+    if unsafe { advise(ptr, size, MADV_UNKNOWN) }.is_ok() {
+        return Err(OsError::UNSUPPORTED);
+    }
     // SAFETY: contents change in children only, and there by the caller's wish.
     unsafe { advise(ptr, size, MADV_WIPEONFORK) }
 }

@@ -245,7 +245,8 @@ pub unsafe fn advise_huge(ptr: NonNull<u8>, size: usize, on: bool) -> Result<(),
 
 /// Lets a range read as zero in children of `fork` (`MADV_WIPEONFORK`, Linux 4.14); children of `vfork` share it.
 ///
-/// *Effect*: none here. *Errors*: invalid where the kernel cannot; out of memory when no more mappings are allowed.
+/// *Effect*: none here. *Errors*: invalid or unsupported where the kernel cannot, or would only say that it can; out of memory when
+/// no more mappings are allowed.
 ///
 /// # Safety
 ///
