@@ -294,18 +294,16 @@ pub(crate) fn surrender(heap: &'static ThreadHeap) {
 
 /// Puts the blocks of a bin back into their slab, and the slab where it belongs then.
 fn return_bin(heap: &'static ThreadHeap, class: usize) {
-    let mut block = heap.bin(class).replace(ptr::null_mut());
+    let first = heap.bin(class).replace(ptr::null_mut());
     let Some(index) = link::index(heap.cur(class).replace(link::END)) else { return };
     let slab = region::slab(index);
-    let mut returned = 0u64;
-    while !block.is_null() {
-        // SAFETY: a bin links free blocks of this slab (T2).
-        let next = unsafe { &*block }.next.get();
-        slab.push_local(block);
-        block = next;
-        returned += 1;
+    if !first.is_null() {
+        let (last, length) = end_of_chain(first);
+        last.next.set(slab.free.get());
+        slab.free.set(first);
+        slab.needed.set(slab.needed.get() - length);
+        heap.handed(class).set(heap.handed(class).get().wrapping_sub(u64::from(length)));
     }
-    heap.handed(class).set(heap.handed(class).get().wrapping_sub(returned));
     let facts = slab.facts();
     let out = slab.needed.get();
     if out == 0 {
@@ -316,6 +314,19 @@ fn return_bin(heap: &'static ThreadHeap, class: usize) {
     } else {
         fill(slab);
     }
+}
+
+/// The last block of a chain that nobody else can reach, and how many there are.
+fn end_of_chain<'a>(first: *mut Block) -> (&'a Block, u32) {
+    let mut length = 1;
+    // SAFETY: a bin links free blocks of its slab (T2), which is mapped as long as they are in hand.
+    let mut last = unsafe { &*first };
+    while !last.next.get().is_null() {
+        // SAFETY: as above.
+        last = unsafe { &*last.next.get() };
+        length += 1;
+    }
+    (last, length)
 }
 
 /// A slab whose blocks are all out becomes Full: nobody looks at it until `wake` of them are home.
