@@ -273,62 +273,6 @@ pub(crate) fn adopt(heap: &'static ThreadHeap, slab: &'static Slab) {
     slab.set_state(State::Current);
 }
 
-/// Gives everything that `heap` holds to the depot and the region. The caller holds the heap (T1). Full slabs stay its own:
-/// their blocks come home through its mailbox.
-pub(crate) fn surrender(heap: &'static ThreadHeap) {
-    missed_events(heap);
-    drain(heap);
-    for class in 1..super::class::CLASSES {
-        return_bin(heap, class);
-        while let Some(index) = link::index(heap.partial(class).get()) {
-            let slab = region::slab(index);
-            unlink(heap, slab);
-            depot::put(slab);
-        }
-    }
-    if let Some(index) = link::index(heap.spare.replace(link::END)) {
-        slice::give(region::slab(index));
-    }
-    usage::flush(heap);
-}
-
-/// Puts the blocks of a bin back into their slab, and the slab where it belongs then.
-fn return_bin(heap: &'static ThreadHeap, class: usize) {
-    let first = heap.bin(class).replace(ptr::null_mut());
-    let Some(index) = link::index(heap.cur(class).replace(link::END)) else { return };
-    let slab = region::slab(index);
-    if !first.is_null() {
-        let (last, length) = end_of_chain(first);
-        last.next.set(slab.free.get());
-        slab.free.set(first);
-        slab.needed.set(slab.needed.get() - length);
-        heap.handed(class).set(heap.handed(class).get().wrapping_sub(u64::from(length)));
-    }
-    let facts = slab.facts();
-    let out = slab.needed.get();
-    if out == 0 {
-        retire(heap, slab);
-    } else if slab.in_free() > 0 || slab.carved.get() < facts.capacity {
-        count(heap, slab, out);
-        depot::put(slab);
-    } else {
-        fill(slab);
-    }
-}
-
-/// The last block of a chain that nobody else can reach, and how many there are.
-fn end_of_chain<'a>(first: *mut Block) -> (&'a Block, u32) {
-    let mut length = 1;
-    // SAFETY: a bin links free blocks of its slab (T2), which is mapped as long as they are in hand.
-    let mut last = unsafe { &*first };
-    while !last.next.get().is_null() {
-        // SAFETY: as above.
-        last = unsafe { &*last.next.get() };
-        length += 1;
-    }
-    (last, length)
-}
-
 /// A slab whose blocks are all out becomes Full: nobody looks at it until `wake` of them are home.
 pub(crate) fn fill(slab: &Slab) {
     let wake = u32::from(slab.facts().wake);

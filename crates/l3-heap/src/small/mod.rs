@@ -6,10 +6,12 @@
 //! - [`class`]: sizes to classes. [`slab`]: the record of a slab. [`thread_heap`]: bins, and how a thread reaches them.
 //! - [`refill`]: a bin runs dry. [`home`]: blocks come home. [`mod@slice`]: slabs come from and go to the region.
 //! - [`remote`]: the protocol of remote frees. [`ring`]: batching them. [`free`]: the freeing side.
-//! - [`depot`]: slabs that nobody owns. [`pool`]: heaps that nobody holds. [`run`]: 32 KiB to 1 MiB.
+//! - [`depot`]: slabs that nobody owns. [`pool`]: heaps that nobody holds. [`exit`]: what a heap gives up before that.
+//! - [`run`]: 32 KiB to 1 MiB.
 
 pub(crate) mod class;
 pub(crate) mod depot;
+pub(crate) mod exit;
 pub(crate) mod free;
 pub(crate) mod home;
 pub(crate) mod pool;
@@ -73,10 +75,10 @@ pub(crate) fn take(class: usize) -> Option<(*mut u8, bool)> {
 pub(crate) fn collect() {
     let all = |heap: &'static ThreadHeap| {
         free::publish_rings(heap);
-        home::surrender(heap);
+        exit::surrender(heap);
         pool::reap_all();
         depot::sweep(heap);
-        home::surrender(heap);
+        exit::surrender(heap);
     };
     if current().kind() == Kind::Empty {
         // Nothing to give up, and no reason to make a heap.

@@ -3,19 +3,20 @@
 //! ```text
 //!             attach                       exit hook
 //!   pool ───────────────► held by a thread ──────────► cold stack
-//!     ▲                                                   │   ▲ reap
-//!     ├───────────────────── attach, borrow ──────────────┤   │
-//!     └──────────────── end of a borrowing ──────────── warm stack
+//!     ▲                                     │             │   ▲ reap
+//!     ├───────────────────── attach, borrow ┼─────────────┤   │
+//!     └──────────────── end of a borrowing ─┴ if few ── warm stack
 //! ```
 //!
-//! An exiting thread surrenders what its heap holds: empty slabs go to the region, slabs with room to the depot, where any thread
-//! finds them; the empty heap goes to the **cold** stack for the next thread. (Handing heaps over with their slabs was tried: fifty
-//! threads at a time, a hundred thousand in all, then grow from 16 to 76 MB, because each heap collects a slab of every class.)
-//! Slabs whose blocks are all in use stay the heap's own; those blocks come home through its mailbox, and whoever is about to
-//! touch new memory looks there first (**reap**). Heaps are never freed (T4).
+//! The heaps of the last [`KEPT_HEAPS`] threads that ended wait whole on the **warm** stack, with at most [`KEPT_BYTES`] in slabs each, and the
+//! next threads go on with them: a program that starts a thread per task finds its bins filled. Every other exiting thread
+//! surrenders what its heap holds: empty slabs go to the region, slabs with room to the depot, where any thread finds them; the empty heap goes
+//! to the **cold** stack. (Without these bounds a heap collects a slab of each class: docs/experiments/thread-exit.md.)
+//! Slabs whose blocks are all in use stay the heap's own; those blocks come home through its mailbox. Whoever is about to touch new
+//! memory takes what waits in both stacks first (**reap**). Heaps are never freed (T4).
 //!
 //! A thread without a heap of its own, because its exit hook has run or because it was interrupted inside a slow path, borrows
-//! one from the pool for a single operation and leaves it on the **warm** stack, slabs included, for the next such call. So late
+//! one from the pool for a single operation and leaves it on the warm stack, slabs included, for the next such call. So late
 //! calls never build a heap that nobody tears down.
 
 use core::ffi::c_void;
@@ -27,11 +28,17 @@ use stratalloc_primitives::lockfree::{IndexStack, link};
 use stratalloc_primitives::primitive::atomic::{AtomicU32, Ordering, fence};
 
 use super::thread_heap::{EXITED, Kind, ThreadHeap, current, set_current};
-use super::{free, home};
+use super::{exit, free, home};
 use crate::region;
 
 static WARM: IndexStack = IndexStack::new();
 static COLD: IndexStack = IndexStack::new();
+/// Heaps on the warm stack, and those about to join it. A fork may catch one in between: then the child keeps one heap less.
+static KEPT: AtomicU32 = AtomicU32::new(0);
+/// An ending thread leaves its heap whole if fewer than so many are waiting.
+const KEPT_HEAPS: u32 = 2;
+/// What the slabs of such a heap may take, in bytes. All of them together hold no more than the dirty memory that is never purged.
+const KEPT_BYTES: usize = 1 << 20;
 /// Heaps that were shards: they own no slab at all.
 static RETIRED: IndexStack = IndexStack::new();
 /// Heaps ever made; numbers below it are valid.
@@ -51,9 +58,16 @@ fn push(stack: &IndexStack, heap: &'static ThreadHeap) {
     stack.push(heap.index.get(), |next| heap.next.store(next, Ordering::Relaxed));
 }
 
+/// The heap that was kept last.
+fn pop_warm() -> Option<&'static ThreadHeap> {
+    let heap = pop(&WARM)?;
+    KEPT.fetch_sub(1, Ordering::Relaxed);
+    Some(heap)
+}
+
 /// A heap nobody holds. `None`: out of memory.
 fn acquire() -> Option<&'static ThreadHeap> {
-    let heap = match pop(&WARM).or_else(|| pop(&COLD)) {
+    let heap = match pop_warm().or_else(|| pop(&COLD)) {
         Some(heap) => heap,
         None => make()?,
     };
@@ -88,6 +102,12 @@ fn give_back(heap: &'static ThreadHeap) {
     push(&WARM, heap);
 }
 
+/// Takes one of the places of heaps that wait whole. Whoever loses a race for it does without.
+fn may_keep() -> bool {
+    let kept = KEPT.load(Ordering::Relaxed);
+    kept < KEPT_HEAPS && KEPT.compare_exchange(kept, kept + 1, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+}
+
 /// Gives the current thread, which has none, a heap of its own.
 #[cold]
 pub(crate) fn attach() -> Option<&'static ThreadHeap> {
@@ -112,8 +132,13 @@ unsafe extern "C" fn on_exit(_heap: *mut c_void) {
     if heap.kind() == Kind::Live && !heap.busy.get() {
         // First the slot, then the heap: from the push on it belongs to others.
         set_current(&EXITED);
+        if may_keep() {
+            exit::lighten(heap, KEPT_BYTES);
+            give_back(heap);
+            return;
+        }
         free::publish_rings(heap);
-        home::surrender(heap);
+        exit::surrender(heap);
         heap.pooled.store(1, Ordering::Relaxed);
         // With the fence in `mail_arrived`: either the sender sees the mark, or the mail is seen here.
         fence(Ordering::SeqCst);
@@ -142,6 +167,7 @@ impl Borrowed {
 
 impl Drop for Borrowed {
     fn drop(&mut self) {
+        KEPT.fetch_add(1, Ordering::Relaxed);
         give_back(self.heap());
     }
 }
@@ -156,8 +182,8 @@ pub(crate) fn mail_arrived(owner: &ThreadHeap) {
 
 /// Takes what one exited thread left, or what came home to such heaps since. True if something may have been found.
 pub(crate) fn reap() -> bool {
-    if let Some(heap) = pop(&WARM) {
-        home::surrender(heap);
+    if let Some(heap) = pop_warm() {
+        exit::surrender(heap);
         push(&COLD, heap);
         return true;
     }
@@ -173,7 +199,7 @@ fn reap_cold() -> bool {
             let heap = region::heap(index);
             next = heap.next.load(Ordering::Relaxed);
             if !heap.mailbox.0.is_empty() {
-                home::surrender(heap);
+                exit::surrender(heap);
                 found = true;
             }
             push(stack, heap);
