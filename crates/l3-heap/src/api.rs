@@ -8,7 +8,7 @@ use crate::layout::{DOMAIN_ALIGN_MAX, MEDIUM_MAX, SLAB_MAX, SMALL_MAX};
 use crate::region::chunk::ChunkKind;
 use crate::small::slab::Slab;
 use crate::small::thread_heap::{ThreadHeap, current};
-use crate::small::{class, free, run};
+use crate::small::{class, free, run, slice};
 use crate::{medium, os, purge, region, small, value};
 
 /// Largest size that a request may have, in bytes.
@@ -196,6 +196,14 @@ fn deallocate_other(ptr: *mut u8) {
     let Some(offset) = region::offset_of(ptr) else { return };
     let slab: &'static Slab = region::slab_at(offset);
     if slab.is_slab() {
+        let slab = slice::head(slab);
+        if ptr::eq(slab.owner(), current()) {
+            // A block of a wide slab of ours, not in its first slice.
+            if slab.push_local(ptr.cast()) {
+                free::local_event(slab);
+            }
+            return;
+        }
         // SAFETY: an owner is null or a pooled heap, which is never unmapped.
         let owner: Option<&ThreadHeap> = unsafe { slab.owner().as_ref() };
         if owner.is_some_and(|heap| heap.family() != 0) {
@@ -263,7 +271,7 @@ fn size_of_block(ptr: *const u8) -> usize {
     let Some(offset) = region::offset_of(ptr) else { return os::usable(ptr) };
     let slab = region::slab_at(offset);
     if slab.is_slab() {
-        return slab.facts().size as usize;
+        return slice::head(slab).facts().size as usize;
     }
     match region::chunk(crate::layout::narrow(offset >> crate::layout::CHUNK_SHIFT)).kind() {
         ChunkKind::Split => run::usable(offset),

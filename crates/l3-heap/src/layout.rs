@@ -4,7 +4,7 @@
 //! region  ├────────────── area 512 MiB ──────────────┤ …          address range of the whole heap
 //! area    ├─ chunk 1 MiB ─┤ …                                     512 chunks: what the buddy tree hands out
 //! chunk   ├ granule 16 KiB ┤ …                                    64 granules: one bit each in a 64-bit word
-//! slice   ├──── 64 KiB ────┤                                      4 granules: one slab, one 64-byte record
+//! slice   ├ slice  16 KiB ┤ …                                     one granule with its 64-byte record: a slab is one or four of them
 //! ```
 
 /// log2 of [`GRANULE`].
@@ -12,8 +12,8 @@ pub(crate) const GRANULE_SHIFT: u32 = 14;
 /// Smallest piece of a chunk, in bytes: the unit of runs (32 KiB < size ≤ 1 MiB).
 pub(crate) const GRANULE: usize = 1 << GRANULE_SHIFT;
 /// log2 of [`SLICE`].
-pub(crate) const SLICE_SHIFT: u32 = 16;
-/// Bytes of one slab, aligned to its size; each slice has one [`Slab`](crate::small::slab::Slab) record.
+pub(crate) const SLICE_SHIFT: u32 = GRANULE_SHIFT;
+/// Bytes of a narrow slab, aligned to its size; each slice has one [`Slab`](crate::small::slab::Slab) record.
 pub(crate) const SLICE: usize = 1 << SLICE_SHIFT;
 /// log2 of [`CHUNK`].
 pub(crate) const CHUNK_SHIFT: u32 = 20;
@@ -24,8 +24,8 @@ pub(crate) const AREA_SHIFT: u32 = 29;
 /// Bytes of one area: 512 chunks, the reach of one buddy tree.
 pub(crate) const AREA: usize = 1 << AREA_SHIFT;
 
-/// Granules in a slice.
-pub(crate) const GRANULES_PER_SLICE: u32 = 1 << (SLICE_SHIFT - GRANULE_SHIFT);
+/// Slices in a wide slab, which is aligned to its size.
+pub(crate) const WIDE: u32 = 4;
 /// Chunks in an area.
 pub(crate) const CHUNKS_PER_AREA: u32 = 1 << (AREA_SHIFT - CHUNK_SHIFT);
 /// Slices in a chunk.
@@ -43,7 +43,7 @@ pub const MEDIUM_MAX: usize = AREA;
 /// Upper edge of the large domain, in bytes; above it a block is huge.
 pub const LARGE_MAX: usize = 1 << 30;
 /// Alignments above this (in bytes) are served by the operating system's layer.
-pub const DOMAIN_ALIGN_MAX: usize = SLICE;
+pub const DOMAIN_ALIGN_MAX: usize = WIDE as usize * SLICE;
 
 const _: () = assert!(CHUNK / GRANULE == 64, "one word of granules describes a chunk");
 const _: () = assert!(CHUNKS_PER_AREA == 512, "the buddy tree has ten orders");

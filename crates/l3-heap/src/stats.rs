@@ -4,7 +4,7 @@ use stratalloc_primitives::primitive::atomic::Ordering;
 
 use crate::layout::{CHUNK, CHUNKS_PER_AREA, SLICE, SLICES_PER_CHUNK};
 use crate::region::chunk::ChunkKind;
-use crate::small::class::{self, BINS, CLASSES};
+use crate::small::class::{self, BINS, CLASSES, Class};
 use crate::small::pool;
 use crate::small::slab::State;
 use crate::usage::{self, Domain};
@@ -127,12 +127,12 @@ pub(crate) fn touched_chunks() -> impl Iterator<Item = u32> {
         .flat_map(|(first, limit)| first..first + limit)
 }
 
-/// Every slice that is a slab now.
+/// Every slab, by the number of its first slice.
 pub(crate) fn slabs() -> impl Iterator<Item = (u32, State)> {
     touched_chunks().filter(|index| region::chunk(*index).kind() == ChunkKind::Split).flat_map(|index| {
         (index * SLICES_PER_CHUNK..(index + 1) * SLICES_PER_CHUNK)
             .map(|slab| (slab, region::slab(slab).state()))
-            .filter(|(_, state)| *state != State::None)
+            .filter(|(_, state)| !matches!(state, State::None | State::Body))
     })
 }
 
@@ -182,7 +182,7 @@ fn sum_heaps(out: &mut Statistics) -> [u64; BINS] {
             out.classes.iter_mut().zip(&mut in_bins).enumerate().take(CLASSES).skip(1)
         {
             entry.allocations = entry.allocations.wrapping_add(heap.handed(class).get());
-            *in_bin += bin_length(heap.bin(class).get(), u32::from(class::facts(class).capacity));
+            *in_bin += bin_length(heap.bin(class).get(), class::facts(class));
         }
     }
     in_bins
@@ -214,11 +214,13 @@ fn sum_slabs(out: &mut Statistics) -> [u64; BINS] {
 
 /// Blocks in a bin: at most one slab's, and all in that slab. A running owner may change the chain under our eyes; so a link that
 /// leaves the slab or is not aligned ends the walk.
-fn bin_length(first: *mut crate::small::slab::Block, most: u32) -> u64 {
+fn bin_length(first: *mut crate::small::slab::Block, class: &Class) -> u64 {
     let mut block = first;
     let mut length = 0;
-    while !block.is_null() && length < u64::from(most) {
-        if block.addr() ^ first.addr() >= SLICE || !block.addr().is_multiple_of(16) {
+    while !block.is_null() && length < u64::from(class.capacity) {
+        if block.addr() ^ first.addr() >= usize::from(class.slices) * SLICE
+            || !block.addr().is_multiple_of(16)
+        {
             break;
         }
         length += 1;

@@ -4,7 +4,7 @@ use stratalloc_primitives::lockfree::link;
 use stratalloc_primitives::primitive::atomic::Ordering;
 use stratalloc_resource::Violation;
 
-use crate::layout::{CHUNKS_PER_AREA, GRANULES_PER_SLICE, SLICES_PER_CHUNK};
+use crate::layout::{CHUNKS_PER_AREA, SLICE, SLICES_PER_CHUNK};
 use crate::region::chunk::{Chunk, ChunkKind};
 use crate::small::class::{BINS, CLASSES};
 use crate::small::pool;
@@ -30,7 +30,7 @@ fn equal(
     Err(Violation::new(invariant, formula, &["object", "left", "right"], &values))
 }
 
-/// Checks every slab, chunk, area and thread heap. O(touched memory / 64 KiB + free blocks). Other threads must not use the heap
+/// Checks every slab, chunk, area and thread heap. O(touched memory / 16 KiB + free blocks). Other threads must not use the heap
 /// meanwhile, or the check may report what it caught in the middle of a change.
 pub fn validate() -> Result<(), Violation> {
     for index in 0..region::area_count() {
@@ -69,7 +69,7 @@ fn check_chunk(chunk: &Chunk, index: u32) -> Result<(), Violation> {
     let mut slabs = 0u64;
     for slice in 0..SLICES_PER_CHUNK {
         if region::slab(index * SLICES_PER_CHUNK + slice).is_slab() {
-            slabs |= 0xf << (slice * GRANULES_PER_SLICE);
+            slabs |= 1 << slice;
         }
     }
     equal("C1", "free & slabs = 0", index, free & slabs, 0)?;
@@ -88,12 +88,14 @@ fn check_slab(slab: &Slab, index: u32, state: State) -> Result<(), Violation> {
     let mut block = slab.free.get();
     while !block.is_null() && length <= in_free {
         let offset = region::offset_of(block.cast()).unwrap_or(0);
-        equal("S2", "a free block lies in its slab", index, (offset >> 16) as u64, u64::from(index))?;
+        let inside = offset.wrapping_sub(index as usize * SLICE);
+        let bytes = usize::from(slab.facts().slices) * SLICE;
+        equal("S2", "a free block lies in its slab", index, (inside / bytes) as u64, 0)?;
         equal(
             "S2",
             "a free block starts at a multiple of the size",
             index,
-            (offset & 0xffff) as u64 % u64::from(slab.facts().size.max(16)),
+            inside as u64 % u64::from(slab.facts().size.max(16)),
             0,
         )?;
         length += 1;

@@ -255,12 +255,16 @@ fn tear_down(index: u32) {
         if slab.state() == State::None {
             continue;
         }
+        in_slabs += 1;
+        if slab.state() == State::Body {
+            slab.set_state(State::None);
+            continue;
+        }
         usage::SLABS.change(-((slab.counted.get() as usize * slab.facts().size as usize).cast_signed()));
         // Blocks that were on their way home end here; a token stays (R2) and whoever holds it finds an empty word.
         slab.remote.fold();
         slab.set_state(State::None);
         slab.set_owner(ptr::null());
-        in_slabs += 4;
     }
     let runs = used.count_ones() - in_slabs;
     usage::RUNS.releases.fetch_add(u64::from(chunk.ends_mask().count_ones()), Ordering::Relaxed);

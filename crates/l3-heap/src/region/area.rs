@@ -1,7 +1,7 @@
 //! An area: 512 chunks, their buddy tree, and hints where split chunks have room.
 //!
 //! `avail[k]` has a bit per chunk: "this shared split chunk may have a free run of at least `2^k` granules"; the last level
-//! means "may have a free aligned slice". They are hints: a set bit may be stale and is cleared by whoever finds it so; a
+//! means "may have a free aligned group of four", the place of a wide slab. They are hints: a set bit may be stale and is cleared by whoever finds it so; a
 //! cleared bit is set again by the next release in that chunk. The clearing side clears, then looks at the chunk once more;
 //! the releasing side releases, then looks at the hint: with both orders sequentially consistent one of the two sees the
 //! other (Dekker's argument), so room is never forgotten.
@@ -15,14 +15,14 @@ use stratalloc_primitives::primitive::atomic::{AtomicU64, Ordering};
 use super::birth::Birth;
 use super::chunk::Chunk;
 #[cfg(not(loom))]
-use crate::layout::GRANULES_PER_SLICE;
+use crate::layout::WIDE;
 #[cfg(not(loom))]
 use crate::medium::buddy_tree::BuddyTree;
 
-/// Levels of `avail`: runs of 1, 2, 4 … 64 granules, then aligned slices.
+/// Levels of `avail`: runs of 1, 2, 4 … 64 granules, then aligned groups of four.
 pub(crate) const LEVELS: usize = 8;
-/// The level of aligned slices.
-pub(crate) const SLICE_LEVEL: usize = 7;
+/// The level of aligned groups of four, for wide slabs.
+pub(crate) const WIDE_LEVEL: usize = 7;
 
 /// Record of one area; valid when all bytes are zero.
 #[repr(C, align(64))]
@@ -39,21 +39,21 @@ pub(crate) struct Area {
     avail: [[AtomicU64; 8]; LEVELS],
 }
 
-/// Bit 0 of every aligned slice.
-const SLICE_STARTS: u64 = 0x1111_1111_1111_1111;
+/// Bit 0 of every aligned group of four.
+const WIDE_STARTS: u64 = 0x1111_1111_1111_1111;
 
 /// Levels that a word of free granules supports.
 fn levels_of(free: u64) -> u8 {
     let longest = bits::longest_run(free);
     let runs = if longest == 0 { 0 } else { (2u32 << longest.ilog2()) - 1 };
     let pairs = free & (free >> 1);
-    let slices = pairs & (pairs >> 2) & SLICE_STARTS;
+    let groups = pairs & (pairs >> 2) & WIDE_STARTS;
     #[cfg(not(loom))]
-    const _: () = assert!(GRANULES_PER_SLICE == 4);
-    // Seven run levels (2^0 … 2^6) fit the low bits; the slice level is bit 7.
+    const _: () = assert!(WIDE == 4);
+    // Seven run levels (2^0 … 2^6) fit the low bits; the level of groups is bit 7.
     #[allow(clippy::cast_possible_truncation, reason = "runs < 2^7")]
     let runs = runs as u8;
-    runs | (u8::from(slices != 0) << SLICE_LEVEL)
+    runs | (u8::from(groups != 0) << WIDE_LEVEL)
 }
 
 impl Area {
@@ -128,12 +128,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn levels_follow_the_longest_run_and_the_aligned_slices() {
+    fn levels_follow_the_longest_run_and_the_aligned_groups() {
         assert_eq!(levels_of(0), 0);
         assert_eq!(levels_of(1), 1);
         assert_eq!(levels_of(0b110), 0b11);
         assert_eq!(levels_of(0b1111), 0b1000_0111);
-        assert_eq!(levels_of(0b1_1110), 0b111, "four granules across two slices hold no slab");
+        assert_eq!(levels_of(0b1_1110), 0b111, "four granules across two groups hold no wide slab");
         assert_eq!(levels_of(!0), 0xff);
     }
 }

@@ -7,10 +7,10 @@ use stratalloc_platform::fork;
 use stratalloc_primitives::primitive::atomic::Ordering;
 use stratalloc_primitives::{ProcessLock, bits};
 
-use super::area::SLICE_LEVEL;
+use super::area::WIDE_LEVEL;
 use super::chunk::{Chunk, ChunkKind, Claim};
 use super::{LARGE_BLOCK, activate, area, area_count, chunk, growth, touched_chunks};
-use crate::layout::{CHUNKS_PER_AREA, GRANULES_PER_SLICE};
+use crate::layout::{CHUNKS_PER_AREA, WIDE};
 use crate::purge;
 
 /// At most one worker merges buddies at a time; the others go on without waiting.
@@ -190,9 +190,9 @@ pub(crate) struct SplitClaim {
 
 /// Claims `count` granules (start a multiple of `align` granules) in a shared split chunk that already exists.
 fn take_granules(count: u32, align: u32) -> Option<SplitClaim> {
-    let slice = count == GRANULES_PER_SLICE && align == GRANULES_PER_SLICE;
-    let floor = if slice { SLICE_LEVEL } else { count.ilog2() as usize };
-    let ceil = if slice { SLICE_LEVEL } else { count.next_power_of_two().ilog2() as usize };
+    let wide = count == WIDE && align == WIDE;
+    let floor = if wide { WIDE_LEVEL } else { count.ilog2() as usize };
+    let ceil = if wide { WIDE_LEVEL } else { count.next_power_of_two().ilog2() as usize };
     for index in 0..area_count() {
         if touched_limit(index) == 0 {
             break;
@@ -227,6 +227,10 @@ pub(crate) fn take_split_chunk(count: u32, align: u32, grow: bool) -> Option<Spl
     if let Some(found) = take_granules(count, align) {
         return Some(found);
     }
+    if grow && touched_chunks() == 0 && activate(0) {
+        // The first request of all: the first chunk is split by now, and has room.
+        return take_split_chunk(count, align, grow);
+    }
     let index = if grow { take_chunks(1)? } else { take_touched(1)? };
     Some(split_new(index, count, 0))
 }
@@ -245,5 +249,5 @@ pub(crate) fn split_new(index: u32, count: u32, family: u32) -> SplitClaim {
 
 /// Splits the region's first chunk, which is in no tree yet. Its first slice is set aside: slice number 0 means "none" in every link.
 pub(super) fn split_without_null_slice() {
-    split_new(0, GRANULES_PER_SLICE, 0);
+    split_new(0, 1, 0);
 }

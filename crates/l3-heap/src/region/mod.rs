@@ -3,10 +3,10 @@
 //! ```text
 //!   metadata                                             heap (base, 2 MiB aligned)
 //!   ├ thread heaps ┤ areas ┤ chunk records ┤ slab records ┤ area 0 │ area 1 │ …            │
-//!     4 KiB each     1 KiB    64 B / 1 MiB    64 B / 64 KiB   └ touched ┘└ never touched yet …
+//!     4 KiB each     1 KiB    64 B / 1 MiB    64 B / 16 KiB   └ touched ┘└ never touched yet …
 //! ```
 //!
-//! The record of a pointer is found by arithmetic alone: `records + (p - base) / 64 KiB * 64`. The three words of that sum are
+//! The record of a pointer is found by arithmetic alone: `records + (p - base) / 16 KiB * 64`. The three words of that sum are
 //! statics, of which each thread heap keeps a copy for the fast paths; `size` stays 0 until the region exists, so every pointer
 //! fails the range test before that.
 //!

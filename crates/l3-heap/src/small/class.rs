@@ -1,24 +1,32 @@
-//! Size classes of the slabs: 16-byte steps, then a fixed number of classes per doubling.
+//! Size classes of the slabs: 16-byte steps, then what a number of blocks leaves to each in a slab, then four per doubling.
 //!
-//! Derivation. Requests up to [`FINE_MAX`] round up to a multiple of 16, so the class is `(size + 15) / 16` and costs no
-//! table. Above, each doubling `(2^k, 2^(k+1)]` is cut into `n` equal steps of `2^k / n`: a request just above a step wastes
-//! less than one step, that is less than `1 / (n + 1)` of the block. With eight steps up to 4 KiB and four up to 32 KiB the
-//! waste stays below 1/9 and 1/5. The scheme (linear, then a few classes per doubling) is that of Kingsley's and Lea's
-//! successors, described in Wilson et al., "Dynamic Storage Allocation", 1995.
+//! | requests up to | classes | waste of a block below |
+//! | --- | --- | --- |
+//! | 1 KiB | every 16 bytes | 16 bytes |
+//! | 4 KiB | 16 KiB / 15, / 14, … / 4 | 1/15 to 1/4 |
+//! | 32 KiB | 4 per doubling | 1/5 |
 //!
-//! A class whose size is a multiple of `a` (a power of two up to 32 KiB) aligns every block to `a`, because slabs are
-//! aligned to 64 KiB and blocks start at the slab's base.
+//! Derivation. Requests up to [`FINE_MAX`] round up to a multiple of 16, so the class is `(size + 15) / 16` and costs no table. Between 1
+//! and 4 KiB a slab of 16 KiB holds 4 to 15 blocks, and with evenly spaced classes up to a fifth would be left at its end; so there
+//! a class is the largest block of which `n` fit. Above, each doubling `(2^k, 2^(k+1)]` is cut into four equal steps: a request just
+//! above a step wastes less than one step, that is less than 1/5 of the block. (Linear, then a few classes per doubling:
+//! Kingsley's and Lea's successors, described in Wilson et al., "Dynamic Storage Allocation", 1995.)
+//!
+//! A class whose size is a multiple of `a` (a power of two up to 32 KiB) aligns every block to `a`, because slabs are aligned to
+//! their size and blocks start at the slab's base.
 
-use crate::layout::{SLAB_MAX, SLICE, narrow};
+use crate::layout::{SLAB_MAX, SLICE, WIDE, narrow};
 
 /// Requests up to this size (bytes) find their class by division alone.
 pub(crate) const FINE_MAX: usize = 1024;
-const FINE_STEP: usize = 16;
-const FINE_CLASSES: usize = FINE_MAX / FINE_STEP;
-/// Step of the table that maps larger requests to classes; every class above [`FINE_MAX`] is a multiple of it.
-const COARSE_STEP: usize = 128;
+/// Step of the fine classes, and of the table that maps larger requests to theirs; every class is a multiple of it.
+const STEP: usize = 16;
+const FINE_CLASSES: usize = FINE_MAX / STEP;
+/// Classes up to this size (bytes) have narrow slabs, the others wide ones: few slabs stay sparse when little of a size is left, and
+/// little is lost at a slab's end (docs/experiments).
+const NARROW_MAX: usize = 4096;
 /// Classes, class 0 included: it stays empty, so that a request of 0 bytes reaches the slow path.
-pub(crate) const CLASSES: usize = 1 + FINE_CLASSES + 8 + 8 + 4 + 4 + 4;
+pub(crate) const CLASSES: usize = 1 + FINE_CLASSES + 12 + 3 * 4;
 /// Length of per-class arrays: a power of two, so that a class taken modulo it is in range and costs no test.
 pub(crate) const BINS: usize = 128;
 
@@ -30,66 +38,67 @@ pub(crate) struct Class {
     /// Blocks in a slab.
     pub(crate) capacity: u16,
     /// Blocks that must come home before a full slab is looked at again.
-    pub(crate) wake: u16,
+    pub(crate) wake: u8,
+    /// Slices of a slab.
+    pub(crate) slices: u8,
 }
 
 /// Facts of every class, by class number.
 static TABLE: [Class; BINS] = table();
-static COARSE: [u8; SLAB_MAX / COARSE_STEP] = coarse();
+/// Classes of requests above [`FINE_MAX`].
+static COARSE: [u8; (SLAB_MAX - FINE_MAX) / STEP] = coarse();
 
-const fn size_of_class(class: usize) -> usize {
-    if class <= FINE_CLASSES {
-        return class * FINE_STEP;
-    }
-    let mut left = class - FINE_CLASSES;
-    let mut base = FINE_MAX;
-    loop {
-        let steps = if base < 4096 { 8 } else { 4 };
-        if left <= steps {
-            return base + base / steps * left;
-        }
-        left -= steps;
-        base *= 2;
+/// Size of the class above one of `size` bytes.
+const fn next_size(size: usize) -> usize {
+    if size < FINE_MAX {
+        size + STEP
+    } else if size < NARROW_MAX {
+        SLICE / (SLICE / size - 1) / STEP * STEP
+    } else {
+        size + (1 << size.ilog2()) / 4
     }
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "a slab holds at most 4096 blocks")]
+#[allow(clippy::cast_possible_truncation, reason = "a slab holds at most 1024 blocks")]
 const fn table() -> [Class; BINS] {
-    let mut t = [Class { size: 0, capacity: 0, wake: 0 }; BINS];
+    let mut t = [Class { size: 0, capacity: 0, wake: 0, slices: 1 }; BINS];
     let mut class = 1;
+    let mut size = 0;
     while class < CLASSES {
-        let size = size_of_class(class);
-        let capacity = SLICE / size;
+        size = next_size(size);
+        let slices = if size <= NARROW_MAX { 1 } else { WIDE };
+        let capacity = slices as usize * SLICE / size;
         // A sixteenth of the slab, at most 16 blocks: waking earlier costs time, later costs memory (docs/experiments).
         let mut wake = capacity / 16;
         if wake > 16 {
             wake = 16;
         }
+        if wake < 2 && capacity >= 8 {
+            wake = 2;
+        }
         if wake < 1 {
             wake = 1;
         }
-        t[class] = Class { size: narrow(size), capacity: capacity as u16, wake: wake as u16 };
+        t[class] = Class { size: narrow(size), capacity: capacity as u16, wake: wake as u8, slices: slices as u8 };
         class += 1;
     }
     t
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "class numbers are below 96")]
-const fn coarse() -> [u8; SLAB_MAX / COARSE_STEP] {
-    let mut t = [0u8; SLAB_MAX / COARSE_STEP];
+const fn coarse() -> [u8; (SLAB_MAX - FINE_MAX) / STEP] {
+    let table = table();
+    let mut of = [0u8; (SLAB_MAX - FINE_MAX) / STEP];
     let mut class = FINE_CLASSES;
     let mut slot = 0;
-    while slot < t.len() {
-        let largest = (slot + 1) * COARSE_STEP;
-        if largest > FINE_MAX {
-            while size_of_class(class) < largest {
-                class += 1;
-            }
+    while slot < of.len() {
+        while (table[class].size as usize) < FINE_MAX + (slot + 1) * STEP {
+            class += 1;
         }
-        t[slot] = class as u8;
+        of[slot] = class as u8;
         slot += 1;
     }
-    t
+    of
 }
 
 /// Facts of a class.
@@ -101,7 +110,7 @@ pub(crate) fn facts(class: usize) -> &'static Class {
 /// Class of a request of up to [`FINE_MAX`] bytes; 0 for a request of 0 bytes.
 #[inline(always)]
 pub(crate) const fn of_fine(size: usize) -> usize {
-    size.div_ceil(FINE_STEP)
+    size.div_ceil(STEP)
 }
 
 /// Class of a request of up to [`SLAB_MAX`] bytes. Never 0: an empty request takes the smallest block.
@@ -110,7 +119,7 @@ pub(crate) const fn of(size: usize) -> usize {
     if size <= FINE_MAX {
         if size == 0 { 1 } else { of_fine(size) }
     } else {
-        COARSE[(size - 1) / COARSE_STEP % COARSE.len()] as usize
+        COARSE[(size - FINE_MAX - 1) / STEP % COARSE.len()] as usize
     }
 }
 
@@ -142,8 +151,19 @@ mod tests {
     fn waste_stays_below_the_derived_bound() {
         for size in FINE_MAX + 1..=SLAB_MAX {
             let block = TABLE[of(size)].size as usize;
-            let parts = if size <= 4096 { 9 } else { 5 };
+            let parts = match size {
+                0..=NARROW_MAX => SLICE / block,
+                _ => 5,
+            };
             assert!((block - size) * parts < block, "{size} in {block}");
+        }
+    }
+
+    #[test]
+    fn nothing_worth_a_step_is_left_at_the_end_of_a_narrow_slab() {
+        for class in TABLE.iter().filter(|class| (FINE_MAX..=NARROW_MAX).contains(&(class.size as usize))) {
+            let rest = SLICE - class.size as usize * usize::from(class.capacity);
+            assert!(rest < usize::from(class.capacity) * STEP, "{class:?}");
         }
     }
 
@@ -167,8 +187,8 @@ mod tests {
     #[test]
     fn a_slab_holds_its_capacity_and_wakes_within_it() {
         for class in &TABLE[1..CLASSES] {
-            assert!(class.size as usize * class.capacity as usize <= SLICE);
-            assert!(class.wake >= 1 && class.wake <= class.capacity);
+            assert!(class.size as usize * class.capacity as usize <= class.slices as usize * SLICE);
+            assert!(class.wake >= 1 && u16::from(class.wake) <= class.capacity);
         }
     }
 }

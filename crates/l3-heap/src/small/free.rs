@@ -5,7 +5,6 @@ use super::remote::{self, Chain};
 use super::ring::Batch;
 use super::slab::{Block, Slab};
 use super::thread_heap::{ThreadHeap, current};
-use crate::layout::SLICE;
 use crate::{region, small};
 
 /// The countdown of a slab of the current thread's heap ended.
@@ -56,12 +55,13 @@ fn publish(heap: &ThreadHeap, batch: &Batch) {
 }
 
 fn publish_chain(batch: &Batch) {
+    let start = region::slice_start(region::slab_index(batch.slab)).addr();
     #[allow(
         clippy::cast_possible_truncation,
         reason = "an offset in a slab, in units of 16 bytes, has 12 bits"
     )]
-    let offset = |block: *mut Block| ((block.addr() & (SLICE - 1)) >> 4) as u16;
-    #[allow(clippy::cast_possible_truncation, reason = "a slab holds at most 4096 blocks")]
+    let offset = |block: *mut Block| ((block.addr() - start) >> 4) as u16;
+    #[allow(clippy::cast_possible_truncation, reason = "a slab holds at most 1024 blocks")]
     let chain = Chain { head: offset(batch.head), tail: offset(batch.tail), count: batch.count as u16 };
     remote::send(&Records, batch.slab, chain);
 }

@@ -120,7 +120,7 @@ fn prepend(slab: &'static Slab, chain: Chain) {
 /// Number of blocks that the statistics count as in use becomes `now`.
 pub(crate) fn count(heap: &ThreadHeap, slab: &Slab, now: u32) {
     let before = slab.counted.get();
-    #[allow(clippy::cast_possible_truncation, reason = "a slab holds at most 4096 blocks")]
+    #[allow(clippy::cast_possible_truncation, reason = "a slab holds at most 1024 blocks")]
     slab.counted.set(now as u16);
     usage::slab_changed(heap, now.cast_signed() - i32::from(before), slab.facts().size);
 }
@@ -134,7 +134,7 @@ pub(crate) fn event(heap: &ThreadHeap, slab: &'static Slab) {
             retire(heap, slab);
         }
         State::Current => all_home(heap, slab),
-        State::None | State::Spare => {}
+        State::None | State::Spare | State::Body => {}
     }
 }
 
@@ -209,11 +209,11 @@ pub(crate) fn unlink(heap: &ThreadHeap, slab: &'static Slab) {
     }
 }
 
-/// An empty slab leaves its class: one is kept as a spare, the rest goes back to the region.
+/// An empty slab leaves its class: one narrow slab is kept as a spare, the rest goes back to the region.
 pub(crate) fn retire(heap: &ThreadHeap, slab: &'static Slab) {
     count(heap, slab, 0);
     slab.free.set(ptr::null_mut());
-    if heap.spare.get() == 0 {
+    if heap.spare.get() == 0 && slab.facts().slices == 1 {
         slice::mark_touched(slab);
         slab.set_state(State::Spare);
         heap.spare.set(link::to(region::slab_index(slab)));

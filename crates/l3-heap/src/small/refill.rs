@@ -10,7 +10,7 @@ use stratalloc_primitives::lockfree::link;
 
 use super::slab::{Block, Slab, State};
 use super::thread_heap::ThreadHeap;
-use super::{depot, free, home, pool, slice};
+use super::{class, depot, free, home, pool, slice};
 use crate::{purge, region};
 
 /// Bytes carved at a time: one small page, so that a class touches no more than it hands out.
@@ -78,7 +78,7 @@ fn carve(slab: &'static Slab) -> (*mut Block, u32, bool) {
         unsafe { block.cast::<*mut Block>().write(next) };
         block = next;
     }
-    #[allow(clippy::cast_possible_truncation, reason = "a slab holds at most 4096 blocks")]
+    #[allow(clippy::cast_possible_truncation, reason = "a slab holds at most 1024 blocks")]
     slab.carved.set(until as u16);
     let out = u32::from(slab.carved.get());
     slab.start.set(out);
@@ -115,7 +115,8 @@ fn without_growth(heap: &'static ThreadHeap, class: usize) -> Option<&'static Sl
     {
         return Some(slab);
     }
-    if let Some(index) = link::index(heap.spare.replace(link::END)) {
+    let narrow = class::facts(class).slices == 1;
+    if narrow && let Some(index) = link::index(heap.spare.replace(link::END)) {
         let slab = region::slab(index);
         slab.begin(class, false);
         return Some(slab);
@@ -125,7 +126,7 @@ fn without_growth(heap: &'static ThreadHeap, class: usize) -> Option<&'static Sl
 
 /// A new slab in a slice of the region.
 fn begin(heap: &'static ThreadHeap, class: usize, grow: bool) -> Option<&'static Slab> {
-    let (slab, fresh) = slice::take(heap, grow)?;
+    let (slab, fresh) = slice::take(heap, u32::from(class::facts(class).slices), grow)?;
     slab.begin(class, fresh);
     if fresh && heap.family() == 0 {
         // Memory that was purged is about to become resident again: that is growth too.

@@ -49,13 +49,13 @@ use core::fmt;
 use stratalloc_primitives::lockfree::{Mailbox, link};
 use stratalloc_primitives::primitive::atomic::{AtomicU64, Ordering};
 
-/// Bits of an offset in a slab, in units of 16 bytes: 64 KiB / 16 = 2^12.
+/// Bits of an offset in a slab, in units of 16 bytes: a wide slab has 64 KiB / 16 = 2^12.
 const OFFSET_BITS: u32 = 12;
 const HEAD_SHIFT: u32 = 0;
 const TAIL_SHIFT: u32 = OFFSET_BITS;
 const COUNT_SHIFT: u32 = 2 * OFFSET_BITS;
-/// A slab holds at most 4096 blocks: 13 bits.
-const COUNT_BITS: u32 = 13;
+/// A slab holds at most 1024 blocks: 11 bits.
+const COUNT_BITS: u32 = 11;
 const TOKEN: u64 = 1 << (COUNT_SHIFT + COUNT_BITS);
 const OFFSET_MASK: u64 = (1 << OFFSET_BITS) - 1;
 const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;

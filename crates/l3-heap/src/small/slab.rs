@@ -1,10 +1,13 @@
-//! The record of a slab: 64 bytes, out of line, one per 64 KiB slice of the region.
+//! The record of a slab: 64 bytes, out of line, one per 16 KiB slice of the region.
 //!
 //! ```text
 //! records  │ slab 0 │ slab 1 │ slab 2 │ …        64 B each, dense: a free touches one line of this array
 //!              │         │
-//! region   │ 64 KiB │ 64 KiB │ 64 KiB │ …        no header in the slice: blocks start at its base
+//! region   │ 16 KiB │ 16 KiB │ 16 KiB │ …        no header in the slice: blocks start at its base
 //! ```
+//!
+//! A narrow slab is one slice. A wide one is four, described by the record of the first; the others are [`State::Body`], without an
+//! owner, so that a free of a block there leaves the fast path and looks for the first.
 //!
 //! Life of a slab, as its owner sees it:
 //! ```text
@@ -50,6 +53,8 @@ pub(crate) enum State {
     Partial = 3,
     /// Empty, kept by its heap for the next class that needs one.
     Spare = 4,
+    /// Any slice but the first of a wide slab.
+    Body = 5,
 }
 
 /// Record of one slice; valid when all bytes are zero.
@@ -116,6 +121,7 @@ impl Slab {
             2 => State::Full,
             3 => State::Partial,
             4 => State::Spare,
+            5 => State::Body,
             _ => State::None,
         }
     }

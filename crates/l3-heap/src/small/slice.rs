@@ -6,34 +6,48 @@ use stratalloc_primitives::bits;
 
 use super::slab::{Slab, State};
 use super::thread_heap::ThreadHeap;
-use crate::layout::{GRANULE, GRANULES_PER_SLICE, SLICE_SHIFT, SLICES_PER_CHUNK, narrow};
+use crate::layout::{GRANULE, SLICE, SLICES_PER_CHUNK, WIDE, narrow};
 use crate::region::chunk::Chunk;
 use crate::{region, usage, value};
 
-/// A slice for a new slab of `heap`; the record's owner is set. With `grow` it may come from memory never touched before.
-pub(crate) fn take(heap: &'static ThreadHeap, grow: bool) -> Option<(&'static Slab, bool)> {
+/// Slices for a new slab of `heap`, one or [`WIDE`]; the first record's owner is set. With `grow` they may come from memory never
+/// touched before.
+pub(crate) fn take(heap: &'static ThreadHeap, slices: u32, grow: bool) -> Option<(&'static Slab, bool)> {
     let found = if heap.family() == 0 {
-        region::take_split_chunk(GRANULES_PER_SLICE, GRANULES_PER_SLICE, grow)?
+        region::take_split_chunk(slices, slices, grow)?
     } else {
-        value::take_granules(heap.family(), GRANULES_PER_SLICE, GRANULES_PER_SLICE)?
+        value::take_granules(heap.family(), slices, slices)?
     };
-    let index = found.index * SLICES_PER_CHUNK + found.claim.start / GRANULES_PER_SLICE;
-    usage::claimed(GRANULES_PER_SLICE, found.claim.dirty.count_ones());
+    let index = found.index * SLICES_PER_CHUNK + found.claim.start;
+    for body in index + 1..index + slices {
+        region::slab(body).set_state(State::Body);
+    }
+    usage::claimed(slices, found.claim.dirty.count_ones());
     let slab = region::slab(index);
     slab.set_owner(heap);
     Some((slab, found.claim.dirty == 0))
 }
 
-/// Gives the slice of an empty slab back.
+/// The record of the slab that `slab`, the record of one of its slices, belongs to.
+#[inline]
+pub(crate) fn head(slab: &'static Slab) -> &'static Slab {
+    if slab.state() == State::Body { region::slab(region::slab_index(slab) & !(WIDE - 1)) } else { slab }
+}
+
+/// Gives the slices of an empty slab back.
 pub(crate) fn give(slab: &'static Slab) {
     mark_touched(slab);
     let index = region::slab_index(slab);
+    let slices = u32::from(slab.facts().slices);
+    for body in index + 1..index + slices {
+        region::slab(body).set_state(State::None);
+    }
     slab.set_state(State::None);
     slab.set_owner(ptr::null());
     let chunk_index = index / SLICES_PER_CHUNK;
-    let start = index % SLICES_PER_CHUNK * GRANULES_PER_SLICE;
+    let start = index % SLICES_PER_CHUNK;
     let chunk = region::chunk(chunk_index);
-    give_granules(chunk, chunk_index, bits::mask(start, GRANULES_PER_SLICE));
+    give_granules(chunk, chunk_index, bits::mask(start, slices));
 }
 
 /// Notes which granules of a slab were carved. Needed at every end of a slab's life: its next life as a slab of another class starts
@@ -42,7 +56,7 @@ pub(crate) fn mark_touched(slab: &Slab) {
     let touched = (slab.carved.get() as usize * slab.facts().size as usize).div_ceil(GRANULE);
     if touched > 0 {
         let index = region::slab_index(slab);
-        let start = index % SLICES_PER_CHUNK * GRANULES_PER_SLICE;
+        let start = index % SLICES_PER_CHUNK;
         region::chunk(index / SLICES_PER_CHUNK).mark_dirty(bits::mask(start, narrow(touched)));
     }
 }
@@ -63,4 +77,4 @@ pub(crate) fn give_granules(chunk: &'static Chunk, index: u32, mask: u64) {
     }
 }
 
-const _: () = assert!(SLICE_SHIFT == 16);
+const _: () = assert!(SLICE == GRANULE, "a slice is claimed as a granule");

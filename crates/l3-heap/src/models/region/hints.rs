@@ -7,7 +7,7 @@
 use loom::sync::Arc;
 
 use super::super::{check, run};
-use super::area::{Area, SLICE_LEVEL};
+use super::area::{Area, WIDE_LEVEL};
 use super::chunk::Chunk;
 
 /// The chunk's number in its area.
@@ -49,7 +49,7 @@ impl World {
         let free = self.chunk.free_mask(false);
         let pairs = free & free >> 1;
         let fours = pairs & pairs >> 2;
-        for (level, room) in [(0, free), (1, pairs), (2, fours), (SLICE_LEVEL, fours & 1)] {
+        for (level, room) in [(0, free), (1, pairs), (2, fours), (WIDE_LEVEL, fours & 1)] {
             assert!(
                 room == 0 || self.area.names(NUMBER, level),
                 "free granules {free:#b}, but nobody will look for level {level}"
@@ -116,7 +116,7 @@ fn two_releases_that_make_a_slice() {
                 |w| w.free(0b0011),
                 |w| w.free(0b1100),
                 |w| {
-                    w.search(SLICE_LEVEL, 4);
+                    w.search(WIDE_LEVEL, 4);
                 },
             ],
         );
