@@ -299,7 +299,7 @@ pub(crate) fn family_of(ptr: *const u8) -> Option<u32> {
     )
 }
 
-/// Size of the block that a request of `size` bytes gets.
+/// Size of the block that a request of `size` bytes gets. Of a size that a thread asks for rarely, the block may be up to a quarter larger.
 #[must_use]
 pub fn good_size(size: usize) -> usize {
     let round = |unit: usize| size.checked_add(unit - 1).map_or(size, |padded| padded & !(unit - 1));

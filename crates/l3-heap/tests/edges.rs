@@ -41,7 +41,9 @@ fn every_edge_is_served_with_its_good_size() {
         let block = make(allocate(size), size);
         // SAFETY: the block is live.
         let usable = unsafe { usable_size(block.ptr()) };
-        assert_eq!(usable, good_size(size), "{size}");
+        // The first blocks of a class may come from one that is a quarter larger.
+        let good = good_size(size);
+        assert!((good..=good + good / 4).contains(&usable), "{size}: {usable} bytes, {good} expected");
         assert_eq!(good_size(usable), usable, "{size}: a good size is its own good size");
         assert_eq!(block.ptr().addr() % 16, 0, "{size}");
         assert!(owns(block.ptr()));

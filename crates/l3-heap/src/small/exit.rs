@@ -19,6 +19,7 @@ pub(crate) fn surrender(heap: &'static ThreadHeap) {
     drain(heap);
     for class in 1..class::CLASSES {
         return_bin(heap, class);
+        heap.shared(class).set(0);
         while let Some(index) = link::index(heap.partial(class).get()) {
             let slab = region::slab(index);
             unlink(heap, slab);
@@ -59,7 +60,12 @@ pub(crate) fn lighten(heap: &'static ThreadHeap, mut room: usize) {
 
 /// Bytes of a slab that may be resident. What was used before may be resident wholly, however little this slab has carved of it.
 fn resident(slab: &Slab) -> usize {
-    if slab.fresh.get() { slab.carved.get() as usize * slab.facts().size as usize } else { SLICE }
+    let facts = slab.facts();
+    if slab.fresh.get() {
+        slab.carved.get() as usize * facts.size as usize
+    } else {
+        usize::from(facts.slices) * SLICE
+    }
 }
 
 /// Puts the blocks of a bin back into their slab, and the slab where it belongs then.

@@ -26,8 +26,24 @@ pub(crate) struct Refilled {
     pub(crate) zero: bool,
 }
 
+/// Serves one of the first requests of a class from the slabs of a larger one, where a page holds blocks of several classes: else each
+/// class that a thread uses once or twice has a page of its own. `None`: the class has slabs of its own by now.
+fn share(heap: &'static ThreadHeap, class: usize) -> Option<Refilled> {
+    let larger = usize::from(class::facts(class).shares);
+    let served = heap.shared(class).get();
+    if larger == class || served >= class::SHARED || heap.cur(class).get() != 0 || heap.partial(class).get() != 0 {
+        return None;
+    }
+    heap.shared(class).set(served + 1);
+    let block = heap.pop(larger);
+    if block.is_null() { refill(heap, larger) } else { Some(Refilled { block, zero: false }) }
+}
+
 /// Fills the empty bin of `class` and takes one block. `None`: out of memory.
 pub(crate) fn refill(heap: &'static ThreadHeap, class: usize) -> Option<Refilled> {
+    if let Some(refilled) = share(heap, class) {
+        return Some(refilled);
+    }
     loop {
         if let Some(index) = link::index(heap.cur(class).get()) {
             let slab = region::slab(index);

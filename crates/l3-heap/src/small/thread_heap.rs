@@ -66,6 +66,8 @@ pub(crate) struct ThreadHeap {
     partial: [Cell<u32>; BINS],
     /// Blocks that were put into bins, per class, since the heap exists.
     handed: [Cell<u64>; BINS],
+    /// Requests per class that were served by another one, since the heap has its thread.
+    shared: [Cell<u8>; BINS],
     /// Blocks of other threads' slabs.
     pub(crate) rings: Rings,
     /// One empty slab (number + 1).
@@ -114,6 +116,7 @@ impl ThreadHeap {
             cur: [const { Cell::new(0) }; BINS],
             partial: [const { Cell::new(0) }; BINS],
             handed: [const { Cell::new(0) }; BINS],
+            shared: [const { Cell::new(0) }; BINS],
             rings: Rings::new(),
             spare: Cell::new(0),
             ticks: Cell::new(0),
@@ -213,6 +216,12 @@ impl ThreadHeap {
     #[inline]
     pub(crate) fn handed(&self, class: usize) -> &Cell<u64> {
         &self.handed[class % BINS]
+    }
+
+    /// Requests of `class` that were served by another class.
+    #[inline]
+    pub(crate) fn shared(&self, class: usize) -> &Cell<u8> {
+        &self.shared[class % BINS]
     }
 
     /// Pops a block of `class`, or null.
