@@ -31,7 +31,11 @@ pub(crate) struct Refilled {
 fn share(heap: &'static ThreadHeap, class: usize) -> Option<Refilled> {
     let larger = usize::from(class::facts(class).shares);
     let served = heap.shared(class).get();
-    if larger == class || served >= class::SHARED || heap.cur(class).get() != 0 || heap.partial(class).get() != 0 {
+    if larger == class
+        || served >= class::SHARED
+        || heap.cur(class).get() != 0
+        || heap.partial(class).get() != 0
+    {
         return None;
     }
     heap.shared(class).set(served + 1);
