@@ -1,14 +1,14 @@
-//! Size classes of the slabs: 16-byte steps, then what a number of blocks leaves to each in a slab, then four per doubling.
+//! Size classes of the slabs: 16-byte steps, then the largest blocks of which a number fit a slab, then four per doubling.
 //!
 //! | requests up to | classes | waste of a block below |
 //! | --- | --- | --- |
 //! | 1 KiB | every 16 bytes | 16 bytes |
-//! | 4 KiB | 16 KiB / 15, / 14, … / 4 | 1/15 to 1/4 |
+//! | 4 KiB | 16 KiB / 15, / 14, … / 4, down to whole cache lines | 1/18 to 1/4 |
 //! | 32 KiB | 4 per doubling | 1/5 |
 //!
 //! Derivation. Requests up to [`FINE_MAX`] round up to a multiple of 16, so the class is `(size + 15) / 16` and costs no table. Between 1
 //! and 4 KiB a slab of 16 KiB holds 4 to 15 blocks, and with evenly spaced classes up to a fifth would be left at its end; so there
-//! a class is the largest block of which `n` fit. Above, each doubling `(2^k, 2^(k+1)]` is cut into four equal steps: a request just
+//! a class is the largest block of whole cache lines (64 bytes) of which `n` fit. Above, each doubling `(2^k, 2^(k+1)]` is cut into four equal steps: a request just
 //! above a step wastes less than one step, that is less than 1/5 of the block. (Linear, then a few classes per doubling:
 //! Kingsley's and Lea's successors, described in Wilson et al., "Dynamic Storage Allocation", 1995.)
 //!
@@ -21,6 +21,8 @@ use crate::layout::{SLAB_MAX, SLICE, WIDE, narrow};
 pub(crate) const FINE_MAX: usize = 1024;
 /// Step of the fine classes, and of the table that maps larger requests to theirs; every class is a multiple of it.
 const STEP: usize = 16;
+/// What classes of requests above [`FINE_MAX`] are multiples of: a cache line's alignment costs nothing there.
+const LINE: usize = 64;
 const FINE_CLASSES: usize = FINE_MAX / STEP;
 /// Classes up to this size (bytes) have narrow slabs, the others wide ones: few slabs stay sparse when little of a size is left, and
 /// little is lost at a slab's end (docs/experiments).
@@ -59,7 +61,7 @@ const fn next_size(size: usize) -> usize {
     if size < FINE_MAX {
         size + STEP
     } else if size < NARROW_MAX {
-        SLICE / (SLICE / size - 1) / STEP * STEP
+        SLICE / (SLICE / size - 1) / LINE * LINE
     } else {
         size + (1 << size.ilog2()) / 4
     }
@@ -117,7 +119,7 @@ const fn coarse() -> [u8; (SLAB_MAX - FINE_MAX) / STEP] {
 
 /// Facts of a class.
 #[inline]
-pub(crate) fn facts(class: usize) -> &'static Class {
+pub(crate) const fn facts(class: usize) -> &'static Class {
     &TABLE[class % BINS]
 }
 
@@ -140,10 +142,12 @@ pub(crate) const fn of(size: usize) -> usize {
 /// Class of a request with an alignment of up to 32 KiB whose size, rounded up to the alignment, is at most [`SLAB_MAX`].
 #[inline]
 pub(crate) const fn of_aligned(size: usize, align: usize) -> usize {
-    let rounded = (if size == 0 { 1 } else { size } + align - 1) & !(align - 1);
-    // Below a power of two `p`, classes are the multiples of a power of two that divides `p`: the least class that holds a multiple of
-    // the alignment is one itself (tested for every size and alignment).
-    of(rounded)
+    let mut class = of((if size == 0 { 1 } else { size } + align - 1) & !(align - 1));
+    // At most eight steps: every power of two from 2 to 32 KiB is a class.
+    while (facts(class).size as usize) & (align - 1) != 0 {
+        class += 1;
+    }
+    class
 }
 
 #[cfg(test)]
@@ -166,7 +170,7 @@ mod tests {
         for size in FINE_MAX + 1..=SLAB_MAX {
             let block = TABLE[of(size)].size as usize;
             let parts = match size {
-                0..=NARROW_MAX => SLICE / block,
+                0..=NARROW_MAX => (SLICE / block - 2).max(4),
                 _ => 5,
             };
             assert!((block - size) * parts < block, "{size} in {block}");
@@ -177,7 +181,7 @@ mod tests {
     fn nothing_worth_a_step_is_left_at_the_end_of_a_narrow_slab() {
         for class in TABLE.iter().filter(|class| (FINE_MAX..=NARROW_MAX).contains(&(class.size as usize))) {
             let rest = SLICE - class.size as usize * usize::from(class.capacity);
-            assert!(rest < usize::from(class.capacity) * STEP, "{class:?}");
+            assert!(rest < usize::from(class.capacity) * LINE, "{class:?}");
         }
     }
 

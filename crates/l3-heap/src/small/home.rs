@@ -304,14 +304,18 @@ mod tests {
         let blocks: Vec<*mut u8> = (0..40).map(|_| allocate(SIZE)).collect();
         let full: Vec<*mut u8> =
             blocks.iter().copied().filter(|block| record(*block).state() == State::Full).collect();
-        // The last blocks of the first two full slabs, and one more of the first: it wakes with one block.
+        // As many blocks of the first two full slabs as wake them, and one more of the first.
+        let of_slab =
+            |slab: &'static Slab| full.iter().copied().filter(move |block| ptr::eq(record(*block), slab));
+        let first = record(full[0]);
         let second =
-            full.iter().position(|block| !ptr::eq(record(*block), record(full[0]))).expect("two slabs");
-        let freed = [full[0], full[second], full[1]];
+            full.iter().map(|block| record(*block)).find(|slab| !ptr::eq(*slab, first)).expect("two slabs");
+        let wake = usize::from(first.facts().wake);
+        let freed: Vec<*mut u8> = of_slab(first).take(wake + 1).chain(of_slab(second).take(wake)).collect();
         current().busy.set(true);
-        for block in freed {
+        for block in &freed {
             // SAFETY: allocated above, freed once.
-            unsafe { deallocate(block) };
+            unsafe { deallocate(*block) };
         }
         current().busy.set(false);
         assert_eq!(record(full[0]).state(), State::Full, "nobody has looked yet");
