@@ -15,73 +15,78 @@ pub struct Knob {
     pub range: (usize, usize),
     /// Value when nothing is configured.
     pub default: usize,
-    value: AtomicUsize,
+    value: &'static AtomicUsize,
 }
 
 impl Knob {
-    const fn new(
-        key: &'static str,
-        unit: &'static str,
-        default: usize,
-        range: (usize, usize),
-        meaning: &'static str,
-    ) -> Self {
-        Self { key, unit, meaning, range, default, value: AtomicUsize::new(default) }
-    }
-
     /// The value in force.
     pub fn get(&self) -> usize {
         self.value.load(Ordering::Relaxed)
     }
 }
 
-static HUGE_PAGE_THRESHOLD: Knob = Knob::new(
-    "thp_threshold",
-    "bytes",
-    // 4 KiB pages keep small programs small; from here on a huge page is filled soon (docs/experiments).
-    32 << 20,
-    (0, usize::MAX),
-    "Heap size from which transparent huge pages are asked for (a quarter of it for blocks of 4 MiB and more); the largest value never asks.",
-);
-static PURGE_FLOOR: Knob = Knob::new(
-    "purge_floor",
-    "bytes",
-    2 << 20,
-    (0, usize::MAX),
-    "Freed memory that is kept whatever the heap's size.",
-);
-static PURGE_DIVISOR: Knob = Knob::new(
-    "purge_divisor",
-    "1/heap",
-    8,
-    (1, 1 << 20),
-    "Freed memory kept when the heap grows: the heap's size in use divided by this.",
-);
-static PURGE_DELAY: Knob = Knob::new(
-    "purge_delay",
-    "ms",
-    500,
-    (0, 86_400_000),
-    "Time after which half of the memory that stayed unused is given back.",
-);
+// 4 KiB pages keep small programs small; from here on a huge page is filled soon (docs/experiments).
+const DEFAULT_HUGE_PAGE_THRESHOLD: usize = 32 << 20;
+const DEFAULT_PURGE_FLOOR: usize = 2 << 20;
+const DEFAULT_PURGE_DIVISOR: usize = 8;
+const DEFAULT_PURGE_DELAY: usize = 500;
+
+// Values apart from what is said about them: the process that writes none of them has one page less of its own.
+static HUGE_PAGE_THRESHOLD: AtomicUsize = AtomicUsize::new(DEFAULT_HUGE_PAGE_THRESHOLD);
+static PURGE_FLOOR: AtomicUsize = AtomicUsize::new(DEFAULT_PURGE_FLOOR);
+static PURGE_DIVISOR: AtomicUsize = AtomicUsize::new(DEFAULT_PURGE_DIVISOR);
+static PURGE_DELAY: AtomicUsize = AtomicUsize::new(DEFAULT_PURGE_DELAY);
 
 /// Every knob, in the order of the documentation.
-pub static KNOBS: [&Knob; 4] = [&HUGE_PAGE_THRESHOLD, &PURGE_FLOOR, &PURGE_DIVISOR, &PURGE_DELAY];
+pub static KNOBS: [Knob; 4] = [
+    Knob {
+        key: "thp_threshold",
+        unit: "bytes",
+        meaning: "Heap size from which transparent huge pages are asked for (a quarter of it for blocks of 4 MiB and more); the largest value never asks.",
+        range: (0, usize::MAX),
+        default: DEFAULT_HUGE_PAGE_THRESHOLD,
+        value: &HUGE_PAGE_THRESHOLD,
+    },
+    Knob {
+        key: "purge_floor",
+        unit: "bytes",
+        meaning: "Freed memory that is kept whatever the heap's size.",
+        range: (0, usize::MAX),
+        default: DEFAULT_PURGE_FLOOR,
+        value: &PURGE_FLOOR,
+    },
+    Knob {
+        key: "purge_divisor",
+        unit: "1/heap",
+        meaning: "Freed memory kept when the heap grows: the heap's size in use divided by this.",
+        range: (1, 1 << 20),
+        default: DEFAULT_PURGE_DIVISOR,
+        value: &PURGE_DIVISOR,
+    },
+    Knob {
+        key: "purge_delay",
+        unit: "ms",
+        meaning: "Time after which half of the memory that stayed unused is given back.",
+        range: (0, 86_400_000),
+        default: DEFAULT_PURGE_DELAY,
+        value: &PURGE_DELAY,
+    },
+];
 
 pub(crate) fn huge_page_threshold() -> usize {
-    HUGE_PAGE_THRESHOLD.get()
+    HUGE_PAGE_THRESHOLD.load(Ordering::Relaxed)
 }
 
 pub(crate) fn purge_floor() -> usize {
-    PURGE_FLOOR.get()
+    PURGE_FLOOR.load(Ordering::Relaxed)
 }
 
 pub(crate) fn purge_divisor() -> usize {
-    PURGE_DIVISOR.get().max(1)
+    PURGE_DIVISOR.load(Ordering::Relaxed).max(1)
 }
 
 pub(crate) fn purge_delay_ms() -> u64 {
-    PURGE_DELAY.get() as u64
+    PURGE_DELAY.load(Ordering::Relaxed) as u64
 }
 
 /// Why a configuration was not taken.

@@ -191,7 +191,7 @@ pub(crate) struct SplitClaim {
 /// Claims `count` granules (start a multiple of `align` granules) in a shared split chunk that already exists.
 fn take_granules(count: u32, align: u32) -> Option<SplitClaim> {
     let wide = count == WIDE && align == WIDE;
-    let floor = if wide { WIDE_LEVEL } else { count.ilog2() as usize };
+    let floor = if wide { WIDE_LEVEL } else { count.max(1).ilog2() as usize };
     let ceil = if wide { WIDE_LEVEL } else { count.next_power_of_two().ilog2() as usize };
     for index in 0..area_count() {
         if touched_limit(index) == 0 {
