@@ -19,11 +19,15 @@ fn main() {
         "-znodelete",
         // Code and read-only data share file pages: fewer pages touched by a process like `/bin/true`.
         "-znoseparate-code",
-        "-soname=libstratalloc.so",
+        "-zseparate-loadable-segments",
     ];
     for option in options {
         println!("cargo:rustc-cdylib-link-arg=-Wl,{option}");
     }
+    // What programs linked with the library are bound to. It changes when an exported name goes or changes its meaning,
+    // which semantic versioning allows to a major version only. `install.sh` makes the links.
+    let major = target("CARGO_PKG_VERSION_MAJOR");
+    println!("cargo:rustc-cdylib-link-arg=-Wl,-soname=libstratalloc.so.{major}");
     // No start files of the compiler: they would run code at load and exit (for C++ objects, profilers and transactional
     // memory, none of which is here) and so touch pages. Constructors need only `.init_array`.
     println!("cargo:rustc-cdylib-link-arg=-nostartfiles");

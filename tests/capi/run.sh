@@ -46,14 +46,19 @@ c="gcc -std=gnu11 -O1 -g -fno-builtin -Wall -Wno-alloc-size-larger-than -I$here 
 cxx="g++ -std=c++17 -O1 -g -fno-builtin -fno-allocation-dce -Wall -Wno-alloc-size-larger-than -Wno-unused-result -I$here"
 build() { "$@" || { echo "cannot build: $*"; exit 2; }; }
 build $c "$here/entry_points.c" -o entry_points
-build $c "$here/extras.c" -o extras -L"$(dirname "$library")" -lstratalloc -Wl,-rpath,"$(dirname "$library")"
+# As the loader looks for it, which is not how cargo names it; install.sh makes such links.
+mkdir lib && ln -s "$library" lib/libstratalloc.so.0 && ln -s libstratalloc.so.0 lib/libstratalloc.so
+linked="-L$work/lib -Wl,--no-as-needed -lstratalloc -Wl,-rpath,$work/lib"
+build $c "$here/extras.c" -o extras $linked
 build $c -shared -fPIC "$here/foreign_library.c" -o foreign_library.so -pthread
-build $c "$here/foreign.c" -o foreign -L"$(dirname "$library")" -lstratalloc -Wl,-rpath,"$(dirname "$library")" -ldl
+build $c "$here/foreign.c" -o foreign $linked -ldl
 build $cxx "$here/cxx.cpp" -o cxx -pthread
 build $cxx -static-libstdc++ -static-libgcc "$here/cxx.cpp" -o cxx_static_runtime -pthread
 build $cxx -shared -fPIC "$here/cxx_module.cpp" -o cxx_module.so
 build $c "$here/cxx_host.c" -o cxx_host -ldl
 build $c "$here/leaves_summary.c" -o leaves_summary
+build $c "$here/ends.c" -o ends -pthread
+build $c -shared -fPIC "$here/late_end.c" -o late_end.so
 build $c -static -Os "$here/peak_rss.c" -o peak_rss
 
 # ---- the file itself --------------------------------------------------------------------------------------------
@@ -67,7 +72,7 @@ code_is_small() { # at most 60 KiB
     [ "$bytes" -le 65536 ]
 }
 expect "code is small" code_is_small
-flags_are_set() { readelf -dW "$library" | grep -q 'Flags:.*NOW.*NODELETE' && readelf -dW "$library" | grep -q 'soname: .libstratalloc.so'; }
+flags_are_set() { readelf -dW "$library" | grep -q 'Flags:.*NOW.*NODELETE' && readelf -dW "$library" | grep -qF 'soname: [libstratalloc.so.0]'; }
 expect "binds at load, stays loaded" flags_are_set
 tls_is_initial_exec() { ! readelf -rW "$library" | grep -E 'DTPMOD|TLSDESC' && ! nm -D "$library" | grep __tls_get_addr; }
 expect "thread-local storage is initial-exec" tls_is_initial_exec
@@ -113,7 +118,7 @@ aborts_without_runtime() {
 expect "operator new without a C++ runtime aborts with a message" aborts_without_runtime
 
 # ---- linked, not preloaded --------------------------------------------------------------------------------------
-build $cxx "$here/cxx.cpp" -o cxx_linked -pthread -L"$(dirname "$library")" -Wl,--no-as-needed -lstratalloc -Wl,-rpath,"$(dirname "$library")"
+build $cxx "$here/cxx.cpp" -o cxx_linked -pthread $linked
 expect "C++ linked against the shared library" timeout 60 ./cxx_linked
 if [ -f "$archive" ]; then
     links() { $cxx "$here/cxx.cpp" -o cxx_archive -pthread "$archive" && $c "$here/extras.c" -o extras_archive "$archive"; }
@@ -121,6 +126,8 @@ if [ -f "$archive" ]; then
     expect "C++ with the archive" timeout 60 ./cxx_archive
     expect "C with the archive" timeout 60 ./extras_archive
 fi
+
+. "$here/installed.sh"
 
 # ---- environment ------------------------------------------------------------------------------------------------
 summary_is_left() {
@@ -161,6 +168,7 @@ child_keeps_it() { # without a subshell: the program must be a child of $$
     grep -x "LD_PRELOAD=$library" environment
 }
 expect "the child keeps it" child_keeps_it
+. "$here/ends.sh"
 no_summary() { mkdir none && cd none && preloaded ../leaves_summary && [ -z "$(ls)" ] && cd ..; }
 expect "no summary unasked" no_summary
 survives_a_bad_prefix() {

@@ -1,11 +1,18 @@
 #!/usr/bin/env bash
 # The torture programs under other conditions, each in an emulated machine of its own (about ten times slower: a small SCALE).
 #   tests/preload/vm.sh [CONDITION…]      thp-always thp-never numa small-memory many-cpus strict-overcommit
-# Needs the tool of the toolchain page (VM_RUN, by default ../shared/tools/vm-run.sh beside the repository); skips without.
+# Needs the tool of the toolchain page (VM_RUN, by default ../shared/tools/vm-run.sh beside the repository); skips, and says why,
+# where it is missing or starts no machine.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 tool=${VM_RUN:-$here/../../../shared/tools/vm-run.sh}
 [ -x "$tool" ] || { echo "vm: skip: no $tool"; exit 77; }
+# The tool fetches the emulator and a kernel where they are missing, if it may. A machine that boots and runs /bin/true is all
+# that is taken for granted from here on.
+if ! said=$("$tool" --mem 256 --limit 120 -- /bin/true 2>&1); then
+  echo "vm: skip: no emulated machine starts here: $(tail -n 1 <<<"$said")"
+  exit 77
+fi
 out=$("$here/build.sh") || exit 1
 so=${STRATALLOC_SO:-}
 scale=${SCALE:-0.02}

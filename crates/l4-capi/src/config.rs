@@ -10,7 +10,7 @@ use stratalloc_heap as heap;
 /// All names of ours begin so.
 const PREFIX: &[u8] = b"STRATALLOC_";
 /// Names behind the prefix that are not keys of the heap: the string, the summary's path, the command line's own.
-const RESERVED: [&[u8]; 4] = [b"CONF", b"SUMMARY", b"LIBRARY", b"ONLY_CHILD_OF"];
+const RESERVED: [&[u8]; 5] = [b"CONF", b"SUMMARY", b"LIBRARY", b"ONLY_CHILD_OF", b"PEERS"];
 
 unsafe extern "C" {
     /// The environment: pointers to `NAME=value`, the last one null.

@@ -9,10 +9,10 @@
 //!   through one frame, written in assembly for it), or changes `errno` on success.
 //!
 //! ```text
-//!   C                 C++                  a program's own heap policy       exit, environment
-//!   malloc.rs         operators.rs         introspection.rs  api.rs          start.rs
-//!   aligned.rs        new_failed.rs            |                |             |       |
-//!   bsd.rs   libc_names.rs  |                  +--- report.rs --+---- summary.rs    config.rs
+//!   C                 C++                  a program's own heap policy       load         ends
+//!   malloc.rs         operators.rs         introspection.rs  api.rs          start.rs     start.rs  ends.rs
+//!   aligned.rs        new_failed.rs            |                |            config.rs        |
+//!   bsd.rs   libc_names.rs  |                  +--- report.rs --+---- summary.rs -------------+
 //!       |        |          |                           |
 //!   ====v========v==========v===== stratalloc_heap =====v===========================================
 //!       ^ "not mine"
@@ -30,7 +30,8 @@
 //! * [`api`]: `stratalloc_*`, declared in `include/stratalloc.h`
 //! * [`foreign`]: pointers that are not blocks of this heap
 //! * [`dynamic`]: symbols that may be absent
-//! * [`start`], [`config`], [`preload`], [`summary`]: what happens when the library is loaded and when the process exits
+//! * [`start`], [`config`], [`preload`]: what happens when the library is loaded
+//! * [`ends`], [`summary`], [`own_stack`]: what happens when the process ends, whichever way
 //! * [`report`], [`text`]: the heap's figures as text; text without allocation
 //! * [`errno`], [`os`]: the error number; the C library as this crate sees it
 //!
@@ -57,6 +58,7 @@ mod api;
 mod bsd;
 mod config;
 mod dynamic;
+mod ends;
 mod errno;
 mod foreign;
 mod introspection;
@@ -65,6 +67,7 @@ mod malloc;
 mod new_failed;
 mod operators;
 mod os;
+mod own_stack;
 mod preload;
 mod report;
 mod start;

@@ -1,14 +1,22 @@
-//! The memory summary: `STRATALLOC_SUMMARY=<prefix>` makes the process leave `<prefix>.<pid>` when it exits.
+//! The memory summary: `STRATALLOC_SUMMARY=<prefix>` makes the process leave `<prefix>.<pid>` when it ends.
 //!
-//! The file has lines `key value`, ASCII, numbers in decimal; readers ignore keys that they do not know. A process that
-//! ends by `_exit` or a signal leaves none. The prefix is copied at load: programs rewrite their environment, some (to
-//! change their title) in place. Nothing is said if the file cannot be written: the reader sees that it is missing, and
-//! the program's standard error is the program's.
+//! The file has lines `key value`, ASCII, numbers in decimal; readers ignore keys that they do not know. Which ends
+//! there are is in [`ends`]; a signal leaves no summary. The prefix is copied at load: programs rewrite their
+//! environment, some (to change their title) in place. Nothing is said if the file cannot be written: the reader sees
+//! that it is missing, and the program's standard error is the program's.
+//!
+//! **Children.** A forked child that is observed (see [`preload`]) leaves a summary of its own. A `vfork` child has a
+//! number of its own too, but runs in its parent's memory until it calls `exec` or `_exit`: it may write nothing
+//! there. Only a fork runs the handlers of `pthread_atfork`, and one of them renews [`OWNER`]; so a process that is
+//! not the owner is in somebody else's memory (or was made by a bare `clone`), and leaves nothing.
+//!
+//! Runs in signal handlers: no lock, no allocation, a stack of its own. Other threads may go on meanwhile; the
+//! figures are then those of about that moment.
 
-use crate::preload;
 use crate::report::{self, line};
 use crate::text::Text;
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use crate::{ends, os, own_stack, preload};
+use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use stratalloc_platform::report::{Report, file_create, file_open};
 use stratalloc_platform::{clock, process};
 
@@ -21,6 +29,9 @@ const SUFFIX: usize = 12;
 static mut PATH: [u8; CAPACITY] = [0; CAPACITY];
 /// Length of the prefix; 0 means that no summary is wanted. Published after the bytes.
 static LENGTH: AtomicUsize = AtomicUsize::new(0);
+/// The process whose memory this is, if it has still to leave a summary; else 0. The process that takes its number out
+/// writes: once, however many ends it comes to (`_exit` in a destructor, in two threads at once).
+static OWNER: AtomicU32 = AtomicU32::new(0);
 /// When the library was loaded.
 static STARTED: AtomicU64 = AtomicU64::new(0);
 
@@ -37,14 +48,39 @@ pub(crate) fn ask_for(prefix: &[u8]) {
     }
     STARTED.store(clock::monotonic_nanos(), Relaxed);
     LENGTH.store(prefix.len(), Relaxed);
+    if !prefix.is_empty() {
+        belongs_to_this_process();
+        own_stack::prepare();
+        ends::watch();
+    }
 }
 
-/// Writes the summary if one is wanted.
+/// Makes the calling process the owner. Runs at load, and in the child of a fork, which has one thread.
+pub(crate) extern "C" fn belongs_to_this_process() {
+    OWNER.store(process::id(), Relaxed);
+}
+
+/// Writes the summary if one is wanted, and of this process, and has not been written.
+#[inline]
 pub(crate) fn write() {
-    let length = LENGTH.load(Relaxed);
-    if length == 0 || !preload::is_observed() {
-        return;
+    if OWNER.load(Relaxed) != 0 {
+        write_slow();
     }
+}
+
+#[cold]
+#[inline(never)]
+fn write_slow() {
+    if OWNER.compare_exchange(process::id(), 0, Relaxed, Relaxed).is_ok() && preload::is_observed() {
+        // SAFETY: whoever took the owner's number out is alone, also in a child, whose stack is its own; signals are held
+        // back; nothing here unwinds.
+        os::without_signals(|| unsafe { own_stack::run(write_file) });
+    }
+}
+
+/// Writes the file.
+extern "C" fn write_file() {
+    let length = LENGTH.load(Relaxed);
     let place = &raw const PATH;
     // SAFETY: written once, at load, in the thread that all others descend from.
     let mut path = unsafe { *place };

@@ -1,3 +1,19 @@
+//! <!-- Where the README's links lead from `target/doc/stratalloc/`: the first definition of a name counts, and the README
+//! has its own, which lead from the root. `.ci/steps/14-doc.sh` follows each. -->
+//!
+//! [counts]: ../../../tests/golden/counts.toml
+//! [light]: ../../../tests/preload/torture/light_start.c
+//! [bench]: ../../../bench/runs/2026-11-21-2core-vm/README.md
+//! [performance]: ../../../docs/performance.md
+//! [architecture]: ../../../ARCHITECTURE.md
+//! [safety]: ../../../SAFETY.md
+//! [signals]: ../../../SAFETY.md#signals-forks-late-calls
+//! [docs]: ../../../docs/
+//! [changelog]: ../../../CHANGELOG.md
+//! [manifest]: ../../../Cargo.toml
+//! [mit]: ../../../LICENSE-MIT
+//! [apache]: ../../../LICENSE-APACHE
+//!
 #![doc = include_str!("../../../README.md")]
 //!
 //! # Layer card

@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Torture under the preloaded library in emulated machines: THP modes, NUMA, little memory, 8 CPUs, strict overcommit
+# limit: 900
+source "$(dirname "$0")/../environment.sh"
+need_tool vm-run.sh
+build_library
+STRATALLOC_SO=$library VM_RUN=$tools/vm-run.sh tests/preload/vm.sh
