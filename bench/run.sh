@@ -10,7 +10,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-runners=${BENCH_RUNNERS:-system mimalloc2 mimalloc3 rpmalloc jemalloc snmalloc tcmalloc stratalloc}
+runners=${BENCH_RUNNERS:-system mimalloc2 mimalloc3 rpmalloc jemalloc snmalloc tcmalloc dlmalloc stratalloc}
 target=${CARGO_TARGET_DIR:-$PWD/target}
 export CARGO_TARGET_DIR=$target
 

@@ -1,7 +1,7 @@
 //! The layer check. What it holds the tree to:
 //!
-//! 1. every folder of `crates/` is `l<layer>-<room>`, `stratalloc` (the façade) or `cli`, and the package of a layer is
-//!    called `stratalloc-<room>`: the folder carries the layer, the name does not;
+//! 1. every folder of `crates/` is `l<layer>-<room>`, `stratalloc` (the façade), `measure` or `cli`, and the package of a
+//!    layer is called `stratalloc-<room>`: the folder carries the layer, the name does not;
 //! 2. a crate depends on smaller layers only, in its tests too;
 //! 3. `l1` and `l2` do not know each other;
 //! 4. the layers and the façade depend on nothing from outside, except loom under `cfg(loom)` and in their tests;

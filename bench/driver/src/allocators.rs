@@ -1,18 +1,21 @@
 //! The rows of the tables: a runner and its environment.
 
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::path::Path;
 
 /// The runner of the heap that all others are compared with.
 pub(crate) const OURS: &str = "stratalloc";
 
 /// One row.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Row {
     /// Its name in the tables.
     pub(crate) name: String,
     /// The program `runner-…` that it starts.
     pub(crate) runner: String,
     /// What is set in the program's otherwise empty environment.
+    #[serde(with = "in_order")]
     pub(crate) environment: Vec<(String, String)>,
 }
 
@@ -44,6 +47,26 @@ impl Row {
     }
 }
 
+/// An object in JSON, which keeps the order of its keys.
+mod in_order {
+    use super::{Map, Value};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(pairs: &[(String, String)], out: S) -> Result<S::Ok, S::Error> {
+        let object: Map<String, Value> =
+            pairs.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect();
+        object.serialize(out)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        input: D,
+    ) -> Result<Vec<(String, String)>, D::Error> {
+        let object = Map::deserialize(input)?;
+        let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        Ok(object.into_iter().map(|(key, value)| (key, text(value))).collect())
+    }
+}
+
 /// Settings of a row that is always there.
 type Environment = &'static [(&'static str, &'static str)];
 
@@ -51,7 +74,7 @@ type Environment = &'static [(&'static str, &'static str)];
 /// request its memory depends on that one setting more than on anything else.
 pub(crate) fn known() -> Vec<Row> {
     const NO_THP: Environment = &[("MIMALLOC_ALLOW_THP", "0")];
-    let rows: [(&str, &str, Environment); 10] = [
+    let rows: [(&str, &str, Environment); 11] = [
         (OURS, OURS, &[]),
         ("mimalloc3", "mimalloc3", &[]),
         ("mimalloc3-nothp", "mimalloc3", NO_THP),
@@ -61,6 +84,7 @@ pub(crate) fn known() -> Vec<Row> {
         ("jemalloc", "jemalloc", &[]),
         ("rpmalloc", "rpmalloc", &[]),
         ("tcmalloc", "tcmalloc", &[]),
+        ("dlmalloc", "dlmalloc", &[]),
         ("system", "system", &[]),
     ];
     let owned = |&(key, value): &(&str, &str)| (key.to_owned(), value.to_owned());

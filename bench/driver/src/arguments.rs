@@ -19,6 +19,8 @@ usage: stratalloc-bench [OPTIONS]
   --quick               one round of a hundredth of the work on 1 and 2 threads, nothing written unless --out is given
   --out DIR             where the record goes (default runs/<date>-<machine>)
   --no-record           write nothing
+  --page RECORD         write index.html beside this record.json (or the one in this folder) again, and stop;
+                        the JSON of `stratalloc compare` and `bench` becomes a page of the same name
   --list                name workloads and rows, and stop
   --help                this text";
 
@@ -35,6 +37,7 @@ pub(crate) struct Arguments {
     quick: bool,
     out: Option<PathBuf>,
     no_record: bool,
+    pub(crate) page: Option<PathBuf>,
     list: bool,
     help: bool,
 }
@@ -82,6 +85,7 @@ impl Arguments {
                 "--out" => arguments.out = Some(value()?.into()),
                 "--quick" => arguments.quick = true,
                 "--no-record" => arguments.no_record = true,
+                "--page" => arguments.page = Some(value()?.into()),
                 "--list" => arguments.list = true,
                 "--help" | "-h" => arguments.help = true,
                 other => return Err(format!("unknown argument `{other}`")),

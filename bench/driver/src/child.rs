@@ -2,30 +2,9 @@
 
 use crate::allocators::Row;
 use crate::arguments::{Cell, Resolved};
-use std::collections::HashMap;
+use crate::record::Sample;
 use std::process::{Command, Stdio};
-
-/// What one run used and did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Sample {
-    pub(crate) user_us: u64,
-    pub(crate) system_us: u64,
-    pub(crate) wall_us: u64,
-    pub(crate) peak_kib: u64,
-    pub(crate) minor_faults: u64,
-    pub(crate) major_faults: u64,
-    pub(crate) voluntary_switches: u64,
-    pub(crate) involuntary_switches: u64,
-    pub(crate) operations: u64,
-    pub(crate) checksum: String,
-}
-
-impl Sample {
-    /// User and system time.
-    pub(crate) fn cpu_us(&self) -> u64 {
-        self.user_us + self.system_us
-    }
-}
+use stratalloc_measure::work::Done;
 
 /// Runs one cell on one row; an error says what went wrong.
 pub(crate) fn run(plan: &Resolved, row: &Row, cell: &Cell) -> Result<Sample, String> {
@@ -43,40 +22,34 @@ pub(crate) fn run(plan: &Resolved, row: &Row, cell: &Cell) -> Result<Sample, Str
         let complaint = String::from_utf8_lossy(&output.stderr);
         // A panic's message spans the first two lines.
         let complaint: Vec<&str> = complaint.lines().filter(|line| !line.is_empty()).take(2).collect();
-        format!("{problem} {}", complaint.join(" "))
+        format!("{problem}. {}", complaint.join(" ")).trim_end().to_owned()
     })
 }
 
 /// Reads the runner's lines and the launcher's last one.
-fn parse(said: &str) -> Result<Sample, String> {
-    let lines: HashMap<&str, &str> = said.lines().filter_map(|line| line.split_once(' ')).collect();
-    let figures: Vec<u64> = lines
-        .get("launched")
-        .map_or(Vec::new(), |rest| rest.split(' ').map(|figure| figure.parse().unwrap_or(0)).collect());
+fn parse(text: &str) -> Result<Sample, String> {
+    let launched = text.lines().find_map(|line| line.strip_prefix("launched ")).unwrap_or_default();
+    let figures: Vec<u64> = launched.split(' ').filter_map(|figure| figure.parse().ok()).collect();
     let &[status, user_us, system_us, peak_kib, minor_faults, major_faults, voluntary, involuntary, wall_ns] =
         figures.as_slice()
     else {
-        return Err("the launcher reported nothing.".to_owned());
+        return Err("the launcher reported nothing".to_owned());
     };
     if status != 0 {
         return Err(explain(status));
     }
-    let number = |key| lines.get(key).and_then(|text: &&str| text.parse().ok());
-    let operations = number("operations").ok_or("no operations reported.")?;
-    let own_peak_kib: u64 = number("peak_kib").ok_or("no peak reported.")?;
+    let done = Done::parse(text)?;
     Ok(Sample {
         user_us,
         system_us,
         wall_us: wall_ns / 1000,
-        // Two readings of one counter that the kernel updates lazily: the program's own towards its end, and the
-        // launcher's at the very end. The larger is the nearer to the truth.
-        peak_kib: peak_kib.max(own_peak_kib),
+        peak_kib: peak_kib.max(done.peak_kib),
         minor_faults,
         major_faults,
         voluntary_switches: voluntary,
         involuntary_switches: involuntary,
-        operations,
-        checksum: (*lines.get("checksum").ok_or("no checksum reported.")?).to_owned(),
+        operations: done.operations,
+        checksum: done.checksum,
     })
 }
 
@@ -84,9 +57,9 @@ fn parse(said: &str) -> Result<Sample, String> {
 fn explain(status: u64) -> String {
     const SIGALRM: u64 = 14;
     match (status & 0x7f, status >> 8) {
-        (0, code) => format!("ended with status {code}."),
-        (SIGALRM, _) => "did not end in time.".to_owned(),
-        (signal, _) => format!("killed by signal {signal}."),
+        (0, code) => format!("ended with status {code}"),
+        (SIGALRM, _) => "did not end in time".to_owned(),
+        (signal, _) => format!("killed by signal {signal}"),
     }
 }
 
@@ -100,7 +73,7 @@ mod tests {
     #[test]
     fn a_good_report_is_read() {
         let sample = parse(GOOD).expect("well formed");
-        assert_eq!((sample.cpu_us(), sample.wall_us, sample.peak_kib), (30, 80, 300));
+        assert_eq!((sample.user_us, sample.system_us, sample.wall_us, sample.peak_kib), (10, 20, 80, 300));
         assert_eq!((sample.minor_faults, sample.involuntary_switches, sample.operations), (40, 70, 12));
         assert_eq!(sample.checksum, "00ff");
     }
@@ -108,10 +81,10 @@ mod tests {
     #[test]
     fn failures_are_told_apart() {
         let with = |status: &str| parse(&GOOD.replace("launched 0", &format!("launched {status}")));
-        assert_eq!(with("14"), Err("did not end in time.".to_owned()));
-        assert_eq!(with("6"), Err("killed by signal 6.".to_owned()));
-        assert_eq!(with("512"), Err("ended with status 2.".to_owned()));
-        assert_eq!(parse(""), Err("the launcher reported nothing.".to_owned()));
-        assert_eq!(parse(&GOOD.replace("checksum", "check")), Err("no checksum reported.".to_owned()));
+        assert_eq!(with("14"), Err("did not end in time".to_owned()));
+        assert_eq!(with("6"), Err("killed by signal 6".to_owned()));
+        assert_eq!(with("512"), Err("ended with status 2".to_owned()));
+        assert_eq!(parse(""), Err("the launcher reported nothing".to_owned()));
+        assert_eq!(parse(&GOOD.replace("checksum", "check")), Err("no checksum reported".to_owned()));
     }
 }

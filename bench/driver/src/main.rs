@@ -1,13 +1,13 @@
 //! `stratalloc-bench`: the same work on every allocator, side by side.
 //!
-//! **Card.** May use: `std`, the list of workloads. Used by: `run.sh`, CI (`--quick`). Never does: any measured work in
+//! **Card.** May use: `std`, serde, the list of workloads, `stratalloc-measure`. Used by: `run.sh`, CI (`--quick`). Never does: any measured work in
 //! its own process.
 //!
 //! ```text
 //!   round 1:  workload a: A B C …   workload b: A B C …   …
 //!   round 2:  workload a: B C … A   workload b: B C … A   …        each letter: one fresh process
 //!
-//!   arguments ─► plan ─► child (launcher ─► runner) ─► record ─► summary ─► tables, JSON, Markdown
+//!   arguments ─► plan ─► child (launcher ─► runner) ─► record ─► comparison ─► summary ─► tables, JSON, Markdown, page
 //! ```
 //!
 //! | module | what |
@@ -15,38 +15,52 @@
 //! | `arguments` | the command line, parsed and resolved |
 //! | `allocators` | the rows: which program, with which environment |
 //! | `child` | one measured process |
-//! | `record` | all samples, per cell (workload and thread count) and row |
-//! | `summary` | medians, geometric means, ratios |
-//! | `machine` | what was measured on |
-//! | `tables`, `json` | the record written down |
+//! | `record` | all samples, per cell (workload and thread count) and row; its JSON |
+//! | `comparison` | the record as `stratalloc-measure` understands it |
+//! | `machine` | what was measured, with which versions |
+//! | `markdown` | the record for people |
+//!
+//! The order of the runs, medians, ratios, the table in the terminal and the HTML page are `stratalloc-measure`'s.
 
 mod allocators;
 mod arguments;
 mod child;
-mod json;
+mod comparison;
 mod machine;
+mod markdown;
 mod record;
-mod summary;
-mod tables;
 
 use arguments::{Arguments, Resolved};
+use comparison::compared;
 use record::Record;
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, fs};
+use stratalloc_measure::machine::Fact;
+use stratalloc_measure::plan::{Turn, interleaved};
+use stratalloc_measure::progress::Progress;
+use stratalloc_measure::text::Style;
+use stratalloc_measure::{Comparison, Summary, page, tables};
 
 /// 0: all well. 1: a run failed or the checksums of a cell differ. 2: nothing could be measured.
 fn main() -> ExitCode {
-    let resolved = match Arguments::parse(env::args().skip(1)).and_then(Arguments::resolve) {
-        Ok(Some(resolved)) => resolved,
-        Ok(None) => return ExitCode::SUCCESS,
+    let arguments = Arguments::parse(env::args().skip(1));
+    if let Ok(Arguments { page: Some(path), .. }) = &arguments {
+        return status(page_again(path).map(|()| true));
+    }
+    match arguments.and_then(Arguments::resolve) {
+        Ok(Some(resolved)) => status(measure(&resolved)),
+        Ok(None) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("stratalloc-bench: {message}\n\n{}", arguments::USAGE);
-            return ExitCode::from(2);
+            ExitCode::from(2)
         }
-    };
-    match measure(&resolved) {
+    }
+}
+
+fn status(result: Result<bool, String>) -> ExitCode {
+    match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(message) => {
@@ -56,65 +70,82 @@ fn main() -> ExitCode {
     }
 }
 
+/// Renders the page of a record that is there, or of what `stratalloc compare` and `bench` write with `--json`.
+fn page_again(path: &Path) -> Result<(), String> {
+    let path = if path.is_dir() { path.join("record.json") } else { path.to_path_buf() };
+    let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let text = fs::read_to_string(&path).map_err(|error| wrong(&error))?;
+    // A record has a format, a comparison a schema.
+    let (comparison, page) = if text.contains("\"schema\"") {
+        (Comparison::read_json(&text).map_err(|error| wrong(&error))?, path.with_extension("html"))
+    } else {
+        let record = Record::from_json(&text).map_err(|error| wrong(&error))?;
+        (compared(&record), path.with_file_name("index.html"))
+    };
+    fs::write(&page, page::render(&comparison)).map_err(|error| format!("{}: {error}", page.display()))?;
+    println!("written to {}", page.display());
+    Ok(())
+}
+
 /// Runs the plan and writes the record; whether every run was good.
 fn measure(plan: &Resolved) -> Result<bool, String> {
     let mut facts = machine::facts(&plan.bench);
-    facts.push(("load at the start", machine::load()));
+    facts.push(Fact::new("load at the start", stratalloc_measure::machine::load()));
     if plan.warm_mebibytes > 0 {
         eprintln!("warming {} MiB of memory", plan.warm_mebibytes);
         warm(plan.warm_mebibytes);
     }
-    let record = run_all(plan);
-    facts.push(("load at the end", machine::load()));
-    let good = record.complaints.is_empty();
-
-    let summary = summary::Summary::of(&record);
-    print!("{}", tables::terminal(&record, &summary));
-    for complaint in &record.complaints {
-        eprintln!("FAILED: {complaint}");
-    }
+    let mut record = run_all(plan, facts);
+    record.add_fact(Fact::new("load at the end", stratalloc_measure::machine::load()));
+    let comparison = compared(&record);
+    let summary = Summary::of(&comparison);
+    let style = Style::new(io::stdout().is_terminal());
+    tables::print(&summary, &mut io::stdout().lock(), style).map_err(|error| error.to_string())?;
     if let Some(directory) = &plan.out {
         let directory = unused(directory);
-        fs::create_dir_all(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
-        for (name, text) in [
-            ("record.json", json::document(plan, &facts, &record, &summary)),
-            ("README.md", tables::markdown(plan, &facts, &record, &summary)),
-        ] {
-            let path = directory.join(name);
-            fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
-        }
+        write_record(&directory, plan, &record, &summary)?;
         println!("\nwritten to {}", directory.display());
     }
-    println!("\n{} passed, {} failed", record.good_runs, record.complaints.len());
-    Ok(good)
+    println!("\n{} passed, {} failed", record.good_runs(), record.complaints.len());
+    Ok(record.complaints.is_empty())
 }
 
-/// All rounds, interleaved. The order of the rows is turned by one each round, so that no allocator always follows the
-/// same other one.
-fn run_all(plan: &Resolved) -> Record {
-    let mut record = Record::new(&plan.rows, &plan.cells);
-    let total = plan.rounds * plan.cells.len() * plan.rows.len();
-    let mut done = 0;
-    let shown = std::io::stderr().is_terminal();
-    for round in 0..plan.rounds {
-        for cell in 0..plan.cells.len() {
-            for turn in 0..plan.rows.len() {
-                let row = (turn + round) % plan.rows.len();
-                done += 1;
-                let (workload, threads) = (plan.cells[cell].workload.name, plan.cells[cell].threads);
-                if shown {
-                    let name = &plan.rows[row].name;
-                    eprint!("\r\x1b[K[{done}/{total}] round {}: {workload} × {threads}, {name}", round + 1);
-                }
-                // A row that failed a cell would fail it again, at the price of a timeout each.
-                if !record.failed(cell, row) {
-                    record.add(cell, row, child::run(plan, &plan.rows[row], &plan.cells[cell]));
-                }
-            }
-        }
+fn write_record(
+    directory: &Path,
+    plan: &Resolved,
+    record: &Record,
+    summary: &Summary<'_>,
+) -> Result<(), String> {
+    fs::create_dir_all(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
+    for (name, text) in [
+        ("record.json", record.to_json(summary).map_err(|error| error.to_string())?),
+        ("README.md", markdown::document(plan.scale, summary)),
+        ("index.html", page::render(summary.comparison())),
+    ] {
+        let path = directory.join(name);
+        fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
     }
-    if shown {
-        eprint!("\r\x1b[K");
+    Ok(())
+}
+
+/// All rounds, interleaved.
+fn run_all(plan: &Resolved, facts: Vec<Fact>) -> Record {
+    let mut record = Record::new(plan, facts);
+    let progress = Progress::new(plan.rounds * plan.cells.len() * plan.rows.len());
+    for Turn { round, cell, allocator } in interleaved(plan.rounds, plan.cells.len(), plan.rows.len()) {
+        let (row, work) = (&plan.rows[allocator], &plan.cells[cell]);
+        progress.now(&format!(
+            "round {}: {} × {}, {}",
+            round + 1,
+            work.workload.name,
+            work.threads,
+            row.name
+        ));
+        // A row that failed a cell would fail it again, at the price of a timeout each.
+        if !record.failed(cell, allocator) {
+            record.add(cell, allocator, child::run(plan, row, work));
+        }
+        progress.advance();
     }
     record.compare_checksums();
     record

@@ -28,7 +28,7 @@ pub(crate) fn random_replace(task: Task) -> Tally {
 }
 
 fn new_block(rng: &mut Rng) -> Block {
-    Block::new(rng.size(16, 8), rng.next())
+    Block::new(rng.size(16, 8), rng.word())
 }
 
 /// What the objects of one phase take together, over all threads.
@@ -52,7 +52,7 @@ pub(crate) fn phases(task: Task) -> Tally {
                 tally.add(block.mark());
             }
             while held < bytes {
-                let block = Block::new(rng.size(smallest, 2), rng.next());
+                let block = Block::new(rng.size(smallest, 2), rng.word());
                 held += block.len();
                 tally.count(block.mark());
                 live.push(block);

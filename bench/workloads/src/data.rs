@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::hint::black_box;
 
-const WORDS: [&str; 12] = [
+pub(crate) const WORDS: [&str; 12] = [
     "slab",
     "depot",
     "chunk",
@@ -42,7 +42,7 @@ pub(crate) fn strings(task: Task) -> Tally {
 }
 
 fn line(rng: &mut Rng) -> String {
-    let mut line = format!("{:08x}", rng.next() as u32);
+    let mut line = format!("{:08x}", rng.word() as u32);
     for _ in 0..4 + rng.below(8) {
         line.push(' ');
         line.push_str(WORDS[rng.below(WORDS.len())]);
@@ -50,7 +50,7 @@ fn line(rng: &mut Rng) -> String {
     line
 }
 
-fn text_sum(text: &str) -> u64 {
+pub(crate) fn text_sum(text: &str) -> u64 {
     text.bytes().fold(text.len() as u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)))
 }
 
@@ -96,7 +96,7 @@ pub(crate) fn hash_churn(task: Task) -> Tally {
                 if rng.below(4) == 0 {
                     tally.add(map.remove(&key).map_or(0, |value| value.len() as u64));
                 } else {
-                    let value = vec![rng.next() as u8; rng.size(16, 5)];
+                    let value = vec![rng.word() as u8; rng.size(16, 5)];
                     tally.operations += 1;
                     let old = map.insert(key, value);
                     tally.add(old.map_or(0, |value| u64::from(value[value.len() / 2])));
@@ -110,7 +110,7 @@ pub(crate) fn hash_churn(task: Task) -> Tally {
 
 /// A hasher without a random seed: every run has the same collisions and the same growth.
 #[derive(Default)]
-struct Fold(u64);
+pub(crate) struct Fold(u64);
 
 impl Hasher for Fold {
     fn finish(&self) -> u64 {
@@ -157,7 +157,7 @@ pub(crate) fn tree_teardown(task: Task) -> Tally {
 
 fn tree(depth: usize, rng: &mut Rng) -> Box<Tree> {
     let children = (depth > 0).then(|| (tree(depth - 1, rng), tree(depth - 1, rng)));
-    let mut tree = Box::new(Tree { value: rng.next(), children });
+    let mut tree = Box::new(Tree { value: rng.word(), children });
     black_box(&mut *tree);
     tree
 }

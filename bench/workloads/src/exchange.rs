@@ -37,7 +37,7 @@ pub(crate) fn producer_consumer(task: Task) -> Tally {
 fn produce(producer: usize, batches: usize, consumers: &[SyncSender<Vec<Block>>]) {
     let mut rng = Rng::new(0x5eed_0004, producer);
     for batch in 0..batches {
-        let messages = (0..BATCH).map(|_| Block::new(rng.size(16, 7), rng.next())).collect();
+        let messages = (0..BATCH).map(|_| Block::new(rng.size(16, 7), rng.word())).collect();
         consumers[batch % consumers.len()].send(messages).expect("a consumer went away");
     }
 }

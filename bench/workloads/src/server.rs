@@ -96,18 +96,18 @@ impl Worker {
 
     fn new_session(&mut self) -> Box<Session> {
         self.tally.operations += 6;
-        let name = format!("client-{:016x}", self.rng.next());
-        let buffers = std::array::from_fn(|_| Block::new(self.rng.size(32, 5), self.rng.next()));
+        let name = format!("client-{:016x}", self.rng.word());
+        let buffers = std::array::from_fn(|_| Block::new(self.rng.size(32, 5), self.rng.word()));
         Box::new(Session { name, buffers, history: Vec::new() })
     }
 
     /// One request: headers parsed into strings, a body, a response that grows, a change to a session.
     fn serve(&mut self) {
         let index = self.rng.below(self.sessions.len());
-        let body = Block::new(self.rng.size(64, 6), self.rng.next());
+        let body = Block::new(self.rng.size(64, 6), self.rng.word());
         let fields = 4 + self.rng.below(8);
         let headers: Vec<String> =
-            (0..fields).map(|field| format!("field-{field}: {}", self.rng.next())).collect();
+            (0..fields).map(|field| format!("field-{field}: {}", self.rng.word())).collect();
         let mut response = Vec::new();
         for header in &headers {
             response.extend_from_slice(header.as_bytes());

@@ -47,7 +47,7 @@ pub(crate) fn thread_churn(task: Task) -> Tally {
 fn short_life(number: usize) -> (Tally, Vec<Block>) {
     let mut rng = Rng::new(0x5eed_000c, number);
     let mut tally = Tally::default();
-    let mut blocks: Vec<Block> = (0..BLOCKS).map(|_| Block::new(rng.size(16, 8), rng.next())).collect();
+    let mut blocks: Vec<Block> = (0..BLOCKS).map(|_| Block::new(rng.size(16, 8), rng.word())).collect();
     let mut left = Vec::new();
     for index in (0..BLOCKS).rev() {
         let block = blocks.swap_remove(index);

@@ -39,10 +39,14 @@ pub(crate) fn vectors_small(task: Task) -> Tally {
 /// The length at which the larger of the two vectors stops, in bytes.
 const LARGE: usize = 64 << 20;
 
+/// Pairs of vectors that grow one after the other, over all threads.
+const ROUNDS: usize = 8;
+
 /// Two vectors grow in step, so that neither is alone at the end of the heap; then both are read and dropped.
 pub(crate) fn vectors_large(task: Task) -> Tally {
-    let rounds = task.share(8);
-    let words = task.scaled(LARGE / 8);
+    let rounds = (ROUNDS / task.threads()).max(1);
+    // With more threads than rounds every thread has one round, and the vectors are shorter: the pushes stay the same.
+    let words = task.scaled(LARGE / 8) * ROUNDS / task.threads().max(ROUNDS);
     task.split(|thread| {
         let mut tally = Tally::default();
         for round in 0..rounds {
@@ -62,7 +66,7 @@ pub(crate) fn vectors_large(task: Task) -> Tally {
     })
 }
 
-/// Live buffers.
+/// Live buffers, over all threads.
 const BUFFERS: usize = 20;
 
 /// A buffer's size lies between five of these and twenty-five.
@@ -74,12 +78,13 @@ const PAGE: usize = 4096;
 /// Replaces a random buffer of 5 to 25 MiB, again and again, and touches every page of the new one.
 pub(crate) fn large_blocks(task: Task) -> Tally {
     let rounds = task.share(1000);
+    let own = BUFFERS / task.threads();
     task.split(|thread| {
         let mut rng = Rng::new(0x5eed_0007, thread);
         let mut tally = Tally::default();
-        let mut buffers: Vec<Touched> = (0..BUFFERS).map(|_| Touched::new(&mut rng)).collect();
+        let mut buffers: Vec<Touched> = (0..own).map(|_| Touched::new(&mut rng)).collect();
         for _ in 0..rounds {
-            let slot = rng.below(BUFFERS);
+            let slot = rng.below(own);
             tally.count(buffers[slot].sum());
             // As an assignment does it: the old buffer goes when the new one is there.
             buffers[slot] = Touched::new(&mut rng);
@@ -98,7 +103,7 @@ impl Touched {
     fn new(rng: &mut Rng) -> Self {
         let size = 5 * MEBIBYTE + rng.below(20 * MEBIBYTE);
         let mut bytes = Box::new_uninit_slice(size);
-        let mark = rng.next();
+        let mark = rng.word();
         for (page, byte) in bytes.iter_mut().step_by(PAGE).enumerate() {
             byte.write((mark >> (page % 8 * 8)) as u8);
         }

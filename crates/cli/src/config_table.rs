@@ -6,9 +6,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 use stratalloc_heap::{KNOBS, Knob};
-
-use crate::render::Style;
-use crate::units;
+use stratalloc_measure::text::Style;
+use stratalloc_measure::units;
 
 /// A variable of the environment.
 #[derive(Debug, Serialize)]
@@ -25,6 +24,12 @@ const VARIABLES: &[Variable] = &[
         default: "empty",
         unit: "key:value,key:value…",
         meaning: "Settings of the heap, by the keys below. A wrong one is reported once and ignored.",
+    },
+    Variable {
+        name: "STRATALLOC_PEERS",
+        default: "unset",
+        unit: "path",
+        meaning: "A folder of further allocators (lib*.so) for `stratalloc compare` and `stratalloc bench`.",
     },
     Variable {
         name: "STRATALLOC_LIBRARY",
@@ -83,7 +88,7 @@ impl Key {
 }
 
 fn keys() -> impl Iterator<Item = Key> {
-    KNOBS.iter().map(|&knob| Key::from(knob))
+    KNOBS.iter().map(Key::from)
 }
 
 /// Prints the table for people.

@@ -4,11 +4,11 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use serde::Serialize;
+use stratalloc_measure::text::{Align, Cell, Style, Table};
 
 use crate::args::DoctorArguments;
 use crate::failure::Failure;
 use crate::machine::{self, Fact};
-use crate::render::{Align, Cell, Style, Table};
 use crate::scratch::Scratch;
 use crate::{library, probe};
 
@@ -46,7 +46,7 @@ pub(crate) fn run(arguments: DoctorArguments) -> Result<bool, Failure> {
             .map_err(io::Error::from)
             .and_then(|()| writeln!(out))
     } else {
-        findings.print(&mut out, Style::resolve(color, &io::stdout()))
+        findings.print(&mut out, color.style(&io::stdout()))
     };
     written.map_err(|error| Failure::own("cannot write what was found", error))?;
     Ok(findings.preload.works)

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use stratalloc_measure::LaunchError;
+
 /// A reason, with the text for the person who typed the command.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -24,5 +26,15 @@ impl fmt::Display for Failure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Failure::NotFound(text) | Failure::NotRunnable(text) | Failure::Own(text)) = self;
         out.write_str(text)
+    }
+}
+
+impl From<LaunchError> for Failure {
+    fn from(error: LaunchError) -> Failure {
+        match error {
+            LaunchError::NotFound(text) => Failure::NotFound(text),
+            LaunchError::NotRunnable(text) => Failure::NotRunnable(text),
+            LaunchError::System(text) => Failure::Own(text),
+        }
     }
 }

@@ -5,11 +5,10 @@ use alloc::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
+use stratalloc_measure::process::signal_name;
+use stratalloc_measure::{End, Figure, Finished, units};
 
-use crate::child::{End, Finished};
-use crate::compare::{FIGURES, Sample};
-use crate::posix;
-use crate::run::Outcome;
+use crate::run::{self, Outcome};
 use crate::summary::{self, DOMAINS};
 
 /// The name and number of the schema.
@@ -36,7 +35,7 @@ struct Status {
     signal_name: Option<String>,
 }
 
-/// Figures by their key; see [`FIGURES`].
+/// Figures by their key; see [`Figure`].
 type Usage = BTreeMap<&'static str, f64>;
 
 #[derive(Serialize)]
@@ -106,23 +105,23 @@ pub(crate) fn write(outcome: &Outcome, out: impl Write) -> io::Result<()> {
 }
 
 fn usage(run: &Finished) -> Usage {
-    FIGURES.iter().map(|figure| (figure.key, (figure.of)(&run.usage))).collect()
+    Figure::ALL.map(|figure| (figure.key(), figure.of(&run.usage))).into()
 }
 
 fn comparison(outcome: &Outcome) -> Comparison {
     let (stratalloc, system) = (side(&outcome.heap), side(&outcome.system));
     let ratio = |key| {
         let value = |side: &Side| side.median.get(key).copied().flatten();
-        crate::units::ratio(value(&stratalloc)?, value(&system)?)
+        units::ratio(value(&stratalloc)?, value(&system)?)
     };
-    let ratio = FIGURES.iter().map(|figure| (figure.key, ratio(figure.key))).collect();
+    let ratio = Figure::ALL.map(|figure| (figure.key(), ratio(figure.key()))).into();
     Comparison { stratalloc, system, ratio }
 }
 
 fn side(runs: &[Finished]) -> Side {
-    let median = |figure| Sample::of(figure, runs).map(|sample| sample.median);
+    let median = |figure| run::sample(figure, runs).map(|sample| sample.median);
     Side {
-        median: FIGURES.iter().map(|figure| (figure.key, median(figure))).collect(),
+        median: Figure::ALL.map(|figure| (figure.key(), median(figure))).into(),
         runs: runs.iter().map(|run| Run { status: run.end.into(), usage: usage(run) }).collect(),
     }
 }
@@ -131,11 +130,9 @@ impl From<End> for Status {
     fn from(end: End) -> Status {
         match end {
             End::Exited(status) => Status { exit_status: Some(status), signal: None, signal_name: None },
-            End::Signalled(signal) => Status {
-                exit_status: None,
-                signal: Some(signal),
-                signal_name: Some(posix::signal_name(signal)),
-            },
+            End::Signalled(signal) => {
+                Status { exit_status: None, signal: Some(signal), signal_name: Some(signal_name(signal)) }
+            }
         }
     }
 }

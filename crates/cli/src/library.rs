@@ -38,11 +38,16 @@ pub(crate) fn locate(asked: Option<&Path>, scratch: &Scratch) -> Result<PathBuf,
         Some(path) => check(path)?,
         None => extract(scratch)?,
     };
+    preloadable(path, scratch, FILE_NAME)
+}
+
+/// The library itself, or a link to it that can stand in `LD_PRELOAD`.
+pub(crate) fn preloadable(path: PathBuf, scratch: &Scratch, file_name: &str) -> Result<PathBuf, Failure> {
     if is_preloadable(&path) {
         return Ok(path);
     }
     // The loader splits LD_PRELOAD at spaces and colons and expands dollars; a link has a harmless name.
-    let link = scratch.path().join(FILE_NAME);
+    let link = scratch.path().join(file_name);
     match symlink(&path, &link) {
         Ok(()) => Ok(link),
         Err(error) => Err(Failure::own(format_args!("cannot link {}", path.display()), error)),
@@ -55,7 +60,7 @@ fn is_preloadable(path: &Path) -> bool {
 
 /// A library that the user named: it must be there and be a library for this machine, or the loader would only grumble
 /// and run the program without it.
-fn check(path: &Path) -> Result<PathBuf, Failure> {
+pub(crate) fn check(path: &Path) -> Result<PathBuf, Failure> {
     let failure =
         |error: &dyn core::fmt::Display| Failure::own(format_args!("library {}", path.display()), error);
     let real = fs::canonicalize(path).map_err(|error| failure(&error))?;

@@ -9,7 +9,9 @@ use std::thread;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{posix, units};
+use stratalloc_measure::units;
+
+use crate::posix;
 
 /// Something that the machine offers or limits.
 #[derive(Debug, Serialize)]

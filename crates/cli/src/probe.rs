@@ -9,6 +9,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::Instant;
 
+use stratalloc_measure::process::signal_name;
+
 use crate::failure::Failure;
 use crate::posix;
 use crate::scratch::Scratch;
@@ -33,14 +35,25 @@ pub(crate) fn answer() -> Result<(), Failure> {
     writeln!(io::stdout(), "{}", provider.display()).map_err(|error| Failure::own("cannot answer", error))
 }
 
-/// Starts the hidden subcommand under the library. `Err` says, for a person, what is wrong.
+/// Starts the hidden subcommand under our library, which also has to leave a summary. `Err` says, for a person, what is
+/// wrong.
 pub(crate) fn ask(library: &Path, scratch: &Scratch) -> Result<(), String> {
-    let own = std::env::current_exe().map_err(|error| format!("this command cannot find itself: {error}"))?;
     let prefix = scratch.path().join("probe");
+    provides_malloc(library, Some(&prefix))?;
+    match Summary::read_all(&prefix) {
+        Ok(summaries) if !summaries.is_empty() => Ok(()),
+        _ => Err("programs run under the library, but it leaves no summary".to_owned()),
+    }
+}
+
+/// Starts the hidden subcommand under any library: whether it works there, and gets `malloc` from the library. (The loader
+/// only grumbles about a library that it cannot load, and starts the program without it.)
+pub(crate) fn provides_malloc(library: &Path, summary: Option<&Path>) -> Result<(), String> {
+    let own = std::env::current_exe().map_err(|error| format!("this command cannot find itself: {error}"))?;
     let mut child = Command::new(own)
         .arg("__probe")
         .env("LD_PRELOAD", library)
-        .env("STRATALLOC_SUMMARY", &prefix)
+        .envs(summary.map(|prefix| ("STRATALLOC_SUMMARY", prefix)))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -62,10 +75,7 @@ pub(crate) fn ask(library: &Path, scratch: &Scratch) -> Result<(), String> {
         .trim()
         .to_owned());
     }
-    match Summary::read_all(&prefix) {
-        Ok(summaries) if !summaries.is_empty() => Ok(()),
-        _ => Err("programs run under the library, but it leaves no summary".to_owned()),
-    }
+    Ok(())
 }
 
 /// Waits with a limit: under a broken library a program may hang, and the doctor must not. The answer is one line, so the
@@ -89,7 +99,7 @@ fn wait(child: &mut Child) -> Result<ExitStatus, String> {
 fn ended(status: ExitStatus) -> String {
     use std::os::unix::process::ExitStatusExt;
     match status.signal() {
-        Some(signal) => posix::signal_name(signal),
+        Some(signal) => signal_name(signal),
         None => format!("status {}", status.code().unwrap_or_default()),
     }
 }

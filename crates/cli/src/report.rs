@@ -2,12 +2,12 @@
 
 use std::io::{self, Write};
 
-use crate::child::Usage;
-use crate::compare::{FIGURES, Sample};
-use crate::render::{ABSENT, Align, Cell, Mark, Style, Table};
-use crate::run::{Outcome, describe};
+use stratalloc_measure::statistics::Sample;
+use stratalloc_measure::text::{ABSENT, Align, Cell, Mark, Style, Table};
+use stratalloc_measure::{Figure, Usage, units};
+
+use crate::run::{self, Outcome};
 use crate::summary::{Class, DOMAINS, Domain, Summary};
-use crate::units;
 
 /// A ratio that differs less from one is not worth a colour.
 const WORTH_A_COLOR: f64 = 0.03;
@@ -24,11 +24,7 @@ pub(crate) fn write(outcome: &Outcome, top: usize, out: &mut dyn Write, style: S
     writeln!(
         out,
         "{}",
-        style.title(&format!(
-            "stratalloc: {name} (process {}) ended with {}",
-            first.process,
-            describe(first.end)
-        ))
+        style.title(&format!("stratalloc: {name} (process {}) ended with {}", first.process, first.end))
     )?;
     if let Some(summary) = &outcome.summary {
         domains(summary, out, style)?;
@@ -108,7 +104,7 @@ fn classes(summary: &Summary, top: usize, out: &mut dyn Write, style: Style) -> 
     Ok(())
 }
 
-fn totals(summary: Option<&Summary>, usage: &Usage) -> Table<2> {
+fn totals(summary: Option<&Summary>, usage: &Usage) -> Table {
     let number = |key| summary.and_then(|summary| summary.number(key));
     let mut table = Table::new([("", Align::Left), ("", Align::Left)]);
     let mut row = |name: &str, text: String| table.row([name.to_owned(), text]);
@@ -202,12 +198,12 @@ fn comparison(outcome: &Outcome, out: &mut dyn Write, style: Style) -> io::Resul
         ("system", Align::Right),
         ("ratio", Align::Right),
     ]);
-    for figure in &FIGURES {
-        let heap = Sample::of(figure, &outcome.heap);
-        let (Some(heap), Some(system)) = (heap, Sample::of(figure, &outcome.system)) else { continue };
+    for figure in Figure::ALL {
+        let heap = run::sample(figure, &outcome.heap);
+        let (Some(heap), Some(system)) = (heap, run::sample(figure, &outcome.system)) else { continue };
         let value = |sample: Sample| match sample.spread() {
-            Some(spread) if runs > 1 => format!("{} ±{spread:.0} %", (figure.show)(sample.median)),
-            _ => (figure.show)(sample.median),
+            Some(spread) if runs > 1 => format!("{} ±{:.0} %", figure.show(sample.median), spread * 100.0),
+            _ => figure.show(sample.median),
         };
         let ratio = units::ratio(heap.median, system.median);
         let mark = match ratio {
@@ -216,7 +212,7 @@ fn comparison(outcome: &Outcome, out: &mut dyn Write, style: Style) -> io::Resul
             _ => Mark::None,
         };
         let ratio = ratio.map_or_else(|| ABSENT.to_owned(), |ratio| format!("{ratio:.2}"));
-        let name = Cell::from(figure.label.to_owned());
+        let name = Cell::from(figure.label().to_owned());
         table.row([name, value(heap).into(), value(system).into(), Cell::marked(ratio, mark)]);
     }
     writeln!(out, "\n  {}", style.title(&heading))?;

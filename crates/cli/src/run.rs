@@ -7,27 +7,29 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
-use std::io::{self, Seek, SeekFrom, Write};
-use std::os::fd::AsFd;
+use std::fs::File;
+use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use stratalloc_measure::statistics::Sample;
+use stratalloc_measure::{End, Figure, Finished, Watch, process};
+
 use crate::args::RunArguments;
-use crate::child::{self, End, Finished};
+use crate::destination::{Destination, complain, create};
 use crate::failure::Failure;
+use crate::input::Input;
 use crate::program::{self, Program};
-use crate::render::Style;
 use crate::scratch::Scratch;
 use crate::summary::Summary;
-use crate::{json, library, report};
+use crate::{json, library, peers, report};
 
-const PRELOAD: &str = "LD_PRELOAD";
+pub(crate) const PRELOAD: &str = "LD_PRELOAD";
 const CONFIGURATION: &str = "STRATALLOC_CONF";
-const SUMMARY: &str = "STRATALLOC_SUMMARY";
-const ONLY_CHILD_OF: &str = "STRATALLOC_ONLY_CHILD_OF";
+pub(crate) const SUMMARY: &str = "STRATALLOC_SUMMARY";
+pub(crate) const ONLY_CHILD_OF: &str = "STRATALLOC_ONLY_CHILD_OF";
 
 /// What will be done, checked and complete.
 struct Plan {
@@ -44,12 +46,6 @@ struct Plan {
     text: Option<Destination>,
     json: Option<File>,
     top: usize,
-}
-
-/// Where the readable summary goes.
-struct Destination {
-    stream: Box<dyn Write>,
-    style: Style,
 }
 
 /// Everything that the reports are about.
@@ -84,7 +80,11 @@ pub(crate) fn run(arguments: RunArguments) -> Result<End, Failure> {
 impl Plan {
     fn resolve(arguments: RunArguments) -> Result<Plan, Failure> {
         let program = program::resolve(&arguments.command)?;
-        let text = Destination::resolve(&arguments)?;
+        let file = arguments.output.as_deref();
+        let text = match arguments.quiet {
+            true => None,
+            false => Some(Destination::beside_a_program(file, arguments.color)?),
+        };
         let scratch = Scratch::new()?;
         let asked = library::asked(arguments.library);
         let library = library::locate(asked.as_deref(), &scratch)?;
@@ -118,13 +118,16 @@ impl Plan {
 
     fn execute(&self) -> Result<Outcome, Failure> {
         let mut notes = Vec::new();
-        let input = Input::find(&mut notes, self.compare);
+        let input = Input::find();
+        if self.compare && input.is_lost() {
+            notes.push("standard input is not a file: only the first run could read it".to_owned());
+        }
         let mut outcome = self.first_run(notes)?;
         let mut again = 0..if self.compare { self.runs * 2 - 1 } else { 0 };
         // After the first run on the heap the two alternate: system, heap, system …
         while !again.is_empty() && !outcome.interrupted() {
             let on_heap = again.next().is_some_and(|index| index % 2 == 1);
-            let finished = child::run(self.further(on_heap, &input)?)?;
+            let finished = process::run(self.further(on_heap, &input)?, Watch::default())?;
             if on_heap { &mut outcome.heap } else { &mut outcome.system }.push(finished);
         }
         outcome.note_about_runs(again.len());
@@ -141,7 +144,7 @@ impl Plan {
                 self.program.path.display()
             );
         }
-        let first = child::run(self.command(true))?;
+        let first = process::run(self.command(true), Watch::default())?;
         let mut summaries = Summary::read_all(&prefix(&self.scratch)).unwrap_or_else(|error| {
             notes.push(format!("the summaries cannot be read: {error}"));
             Vec::new()
@@ -172,7 +175,7 @@ impl Plan {
 
     fn command(&self, on_heap: bool) -> Command {
         let mut command = Command::new(&self.program.path);
-        command.arg0(&self.program.name).args(&self.program.arguments);
+        command.arg0(&self.program.name).args(&self.program.arguments).env_remove(peers::FOLDER);
         if on_heap {
             command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         }
@@ -191,37 +194,16 @@ impl Plan {
 
     /// Writes the reports. The program has run: what goes wrong here is said, and its status stays what it is.
     fn deliver(self, outcome: &Outcome) {
-        let complain = |what: &str, error: io::Error| {
-            let _ = writeln!(io::stderr(), "stratalloc: cannot write the {what}: {error}");
-        };
         if let Some(file) = self.json
             && let Err(error) = json::write(outcome, file)
         {
-            complain("JSON summary", error);
+            complain("JSON summary", &error);
         }
-        if let Some(Destination { mut stream, style }) = self.text {
-            // One write, so that it stays in one piece among what others write to the same terminal or file.
-            let mut text = Vec::new();
-            let written = report::write(outcome, self.top, &mut text, style);
-            if let Err(error) = written.and_then(|()| stream.write_all(&text)) {
-                complain("summary", error);
-            }
+        if let Some(text) = self.text
+            && let Err(error) = text.deliver(|out, style| report::write(outcome, self.top, out, style))
+        {
+            complain("summary", &error);
         }
-    }
-}
-
-impl Destination {
-    fn resolve(arguments: &RunArguments) -> Result<Option<Destination>, Failure> {
-        if arguments.quiet {
-            return Ok(None);
-        }
-        let Some(path) = arguments.output.as_deref() else {
-            let style = Style::resolve(arguments.color, &io::stderr());
-            return Ok(Some(Destination { stream: Box::new(io::stderr()), style }));
-        };
-        let file = create(path)?;
-        let style = Style::resolve(arguments.color, &file);
-        Ok(Some(Destination { stream: Box::new(file), style }))
     }
 }
 
@@ -236,19 +218,16 @@ impl Outcome {
         }
         let ends = self.heap.iter().chain(&self.system).map(|run| run.end);
         if ends.clone().any(|end| end != self.heap[0].end) {
-            let ends: Vec<_> = ends.map(describe).collect();
+            let ends: Vec<String> = ends.map(|end| end.to_string()).collect();
             self.notes
                 .push(format!("the runs did not end alike (heap first, then system): {}", ends.join(", ")));
         }
     }
 }
 
-/// How a run ended, in words.
-pub(crate) fn describe(end: End) -> String {
-    match end {
-        End::Exited(status) => format!("status {status}"),
-        End::Signalled(signal) => crate::posix::signal_name(signal),
-    }
+/// The sample of a figure over several runs; `None` without runs.
+pub(crate) fn sample(figure: Figure, runs: &[Finished]) -> Option<Sample> {
+    Sample::of(runs.iter().map(|run| figure.of(&run.usage)))
 }
 
 fn missing_summary(end: End) -> String {
@@ -266,12 +245,8 @@ fn prefix(scratch: &Scratch) -> PathBuf {
     scratch.path().join("summary")
 }
 
-fn create(path: &Path) -> Result<File, Failure> {
-    File::create(path).map_err(|error| Failure::own(format_args!("cannot write {}", path.display()), error))
-}
-
 /// The variable's value with `more` behind it: what the user had set keeps its place.
-fn joined(variable: &str, separator: &str, more: &OsStr) -> OsString {
+pub(crate) fn joined(variable: &str, separator: &str, more: &OsStr) -> OsString {
     let mut value = env::var_os(variable).unwrap_or_default();
     if !value.as_bytes().is_empty() {
         value.push(separator);
@@ -279,30 +254,3 @@ fn joined(variable: &str, separator: &str, more: &OsStr) -> OsString {
     value.push(more);
     value
 }
-
-/// What a further run reads: the same file again from where it stood at our start (`Some`), or nothing.
-struct Input(Option<u64>);
-
-impl Input {
-    /// Called before the first run, which moves the position that it shares with us.
-    fn find(notes: &mut Vec<String>, compare: bool) -> Input {
-        let is_file = fs::metadata(OWN_INPUT).is_ok_and(|data| data.is_file());
-        let is_empty = fs::canonicalize(OWN_INPUT).is_ok_and(|path| path == Path::new("/dev/null"));
-        if compare && !is_file && !is_empty {
-            notes.push("standard input is not a file: only the first run could read it".to_owned());
-        }
-        let shared = io::stdin().as_fd().try_clone_to_owned().map(File::from);
-        Input(shared.ok().filter(|_| is_file).and_then(|mut file| file.stream_position().ok()))
-    }
-
-    fn again(&self) -> Result<Stdio, Failure> {
-        let Some(position) = self.0 else { return Ok(Stdio::null()) };
-        let failure = |error| Failure::own("cannot read standard input again", error);
-        let mut file = File::open(OWN_INPUT).map_err(failure)?;
-        file.seek(SeekFrom::Start(position)).map_err(failure)?;
-        Ok(file.into())
-    }
-}
-
-/// Opening this opens the file anew, with a position of its own.
-const OWN_INPUT: &str = "/proc/self/fd/0";

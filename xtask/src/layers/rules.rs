@@ -9,6 +9,9 @@ enum Place<'folder> {
     Layer(u8, &'folder str),
     /// `crates/stratalloc`: above every layer.
     Facade,
+    /// `crates/measure`: what programs of this project share on the machine where they are run. The library knows nothing
+    /// of it, and it may use crates from outside.
+    Tool,
     /// `crates/cli` and `xtask`: programs, above the façade.
     Program,
     /// A folder that has no place in the tree.
@@ -19,6 +22,7 @@ impl Place<'_> {
     fn of(folder: &str) -> Place<'_> {
         match folder.strip_prefix("crates/") {
             Some("stratalloc") => Place::Facade,
+            Some("measure") => Place::Tool,
             Some("cli") => Place::Program,
             Some(name) => layer_of(name).map_or(Place::Nowhere, |(layer, room)| Place::Layer(layer, room)),
             None if folder == "xtask" => Place::Program,
@@ -29,7 +33,7 @@ impl Place<'_> {
     fn height(self) -> u8 {
         match self {
             Place::Layer(layer, _) => layer,
-            Place::Facade => 10,
+            Place::Facade | Place::Tool => 10,
             Place::Program | Place::Nowhere => 11,
         }
     }
@@ -59,7 +63,7 @@ pub(super) fn check_members(members: &[Package]) -> Vec<String> {
 fn check_name(member: &Package) -> Option<String> {
     let Package { name, folder, .. } = member;
     match Place::of(folder) {
-        Place::Nowhere => Some(format!("{folder}: not l<layer>-<room>, stratalloc, cli or xtask")),
+        Place::Nowhere => Some(format!("{folder}: not l<layer>-<room>, stratalloc, measure, cli or xtask")),
         Place::Layer(_, room) if *name != format!("stratalloc-{room}") => {
             Some(format!("{folder}: its package is called {name}, not stratalloc-{room}"))
         }
@@ -72,7 +76,8 @@ fn check_dependency(member: &Package, dependency: &Dependency, members: &[Packag
     let place = Place::of(from);
     let Some(to) = members.iter().find(|other| dependency.local && other.name == *name) else {
         let for_loom = name == "loom" && dependency.target.as_deref() == Some("cfg(loom)");
-        let allowed = place == Place::Program || dependency.kind == Kind::Dev || for_loom;
+        let outside_is_free = matches!(place, Place::Program | Place::Tool);
+        let allowed = outside_is_free || dependency.kind == Kind::Dev || for_loom;
         return (!allowed).then(|| format!("{from}: depends on {name}, which is not of this project"));
     };
     // Its own tests may use a crate with other features switched on.
@@ -128,7 +133,12 @@ mod tests {
             package("crates/l3-heap", "stratalloc-heap", &[local("stratalloc-resource")]),
             package("crates/l3-pool", "stratalloc-pool", &[local("stratalloc-resource")]),
             package("crates/stratalloc", "stratalloc", &[local("stratalloc-heap")]),
-            package("crates/cli", "stratalloc-cli", &[local("stratalloc"), foreign("clap")]),
+            package("crates/measure", "stratalloc-measure", &[foreign("serde")]),
+            package(
+                "crates/cli",
+                "stratalloc-cli",
+                &[local("stratalloc"), local("stratalloc-measure"), foreign("clap")],
+            ),
             package("xtask", "xtask", &[foreign("serde_json")]),
         ];
         let member = members.iter_mut().find(|member| member.folder == folder).expect("the folder is there");
@@ -152,6 +162,9 @@ mod tests {
             ("crates/l0-primitives", "stratalloc-heap"),
             ("crates/l3-heap", "stratalloc"),
             ("crates/stratalloc", "stratalloc-cli"),
+            ("crates/stratalloc", "stratalloc-measure"),
+            ("crates/l3-heap", "stratalloc-measure"),
+            ("crates/measure", "stratalloc-cli"),
         ] {
             let violations = tree_with(folder, local(name));
             assert_eq!(violations.len(), 1, "{folder} on {name}: {violations:?}");

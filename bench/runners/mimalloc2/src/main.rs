@@ -4,5 +4,5 @@
 static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() {
-    bench_workloads::main("mimalloc2");
+    bench_probes::main("mimalloc2");
 }

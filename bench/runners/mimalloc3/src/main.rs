@@ -4,5 +4,5 @@
 static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() {
-    bench_workloads::main("mimalloc3");
+    bench_probes::main("mimalloc3");
 }

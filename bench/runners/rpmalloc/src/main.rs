@@ -4,5 +4,5 @@
 static GLOBAL: rpmalloc::RpMalloc = rpmalloc::RpMalloc;
 
 fn main() {
-    bench_workloads::main("rpmalloc");
+    bench_probes::main("rpmalloc");
 }

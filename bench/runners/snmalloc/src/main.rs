@@ -4,5 +4,5 @@
 static GLOBAL: snmalloc_rs::SnMalloc = snmalloc_rs::SnMalloc;
 
 fn main() {
-    bench_workloads::main("snmalloc");
+    bench_probes::main("snmalloc");
 }

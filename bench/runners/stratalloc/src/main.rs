@@ -12,5 +12,5 @@ fn main() {
             std::process::exit(2);
         }
     }
-    bench_workloads::main("stratalloc");
+    bench_probes::main("stratalloc");
 }

@@ -4,5 +4,5 @@
 static GLOBAL: std::alloc::System = std::alloc::System;
 
 fn main() {
-    bench_workloads::main("system");
+    bench_probes::main("system");
 }

@@ -4,5 +4,5 @@
 static GLOBAL: tcmalloc_better::TCMalloc = tcmalloc_better::TCMalloc;
 
 fn main() {
-    bench_workloads::main("tcmalloc");
+    bench_probes::main("tcmalloc");
 }

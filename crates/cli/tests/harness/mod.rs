@@ -30,8 +30,14 @@ impl Folder {
     ) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stratalloc"));
         command.args(arguments).env("XDG_CACHE_HOME", self.path("cache")).env("TMPDIR", &self.0);
-        for name in ["STRATALLOC_CONF", "STRATALLOC_LIBRARY", "STRATALLOC_SUMMARY", "LD_PRELOAD", "NO_COLOR"]
-        {
+        for name in [
+            "STRATALLOC_CONF",
+            "STRATALLOC_LIBRARY",
+            "STRATALLOC_SUMMARY",
+            "STRATALLOC_PEERS",
+            "LD_PRELOAD",
+            "NO_COLOR",
+        ] {
             command.env_remove(name);
         }
         command

@@ -3,7 +3,8 @@
 use core::time::Duration;
 
 /// A size: `0 B`, `640 B`, `12.3 KiB`, `1.50 MiB`. Three digits are shown, and never more precision than there is.
-pub(crate) fn bytes(size: u64) -> String {
+#[must_use]
+pub fn bytes(size: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     if size < 1024 {
         return format!("{size} B");
@@ -24,12 +25,14 @@ pub(crate) fn bytes(size: u64) -> String {
 }
 
 /// A size given in KiB.
-pub(crate) fn kibibytes(size: u64) -> String {
+#[must_use]
+pub fn kibibytes(size: u64) -> String {
     bytes(size.saturating_mul(1024))
 }
 
 /// A count with its thousands apart: `1 234 567`.
-pub(crate) fn count(value: u64) -> String {
+#[must_use]
+pub fn count(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -43,7 +46,8 @@ pub(crate) fn count(value: u64) -> String {
 
 /// A time: `1.234 s`, `2 min 03.4 s`, `1 h 02 min`; below one second in milliseconds, since one is all that the kernel's
 /// accounting is good for.
-pub(crate) fn time(value: Duration) -> String {
+#[must_use]
+pub fn time(value: Duration) -> String {
     let seconds = value.as_secs_f64();
     let whole = value.as_secs();
     match seconds {
@@ -54,14 +58,29 @@ pub(crate) fn time(value: Duration) -> String {
     }
 }
 
+/// A time given in seconds. One that is not finite is shown as a dash.
+#[must_use]
+pub fn seconds(value: f64) -> String {
+    Duration::try_from_secs_f64(value).map_or_else(|_| "–".to_owned(), time)
+}
+
+/// The nearest whole number; figures are not negative, and far below 2^53.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, and only for show")]
+#[must_use]
+pub fn whole(value: f64) -> u64 {
+    value.round() as u64
+}
+
 /// `part` of `whole` as a ratio; `None` when there is nothing to compare with.
-pub(crate) fn ratio(part: f64, whole: f64) -> Option<f64> {
+#[must_use]
+pub fn ratio(part: f64, whole: f64) -> Option<f64> {
     (whole > 0.0).then(|| part / whole)
 }
 
 /// As a floating-point number: exact up to 2^53, and only ever shown with a few digits.
 #[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
-pub(crate) fn approximate(value: u64) -> f64 {
+#[must_use]
+pub fn approximate(value: u64) -> f64 {
     value as f64
 }
 
@@ -78,6 +97,8 @@ mod tests {
             (10 * 1024 - 1, "10.0 KiB"),
             (102_400, "100 KiB"),
             (1_048_064, "1.00 MiB"),
+            (1_023_000, "999 KiB"),
+            (1_023_500, "0.98 MiB"),
             (1 << 20, "1.00 MiB"),
             (u64::MAX, "16.0 EiB"),
         ] {

@@ -1,27 +1,17 @@
-//! What people read: tables with aligned columns, and colour where it is welcome.
+//! What people read in a terminal: tables with aligned columns, and colour where it is welcome.
 
-use std::env;
-use std::io::{self, IsTerminal, Write};
-
-use crate::args::Color;
+use std::io::{self, Write};
 
 /// Whether and how text is marked.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Style {
+pub struct Style {
     colored: bool,
 }
 
 impl Style {
-    /// The style for a stream, from what was asked, what the stream is, and `NO_COLOR` (any non-empty value, as
-    /// no-color.org says).
-    pub(crate) fn resolve(asked: Color, stream: &impl IsTerminal) -> Style {
-        let refused = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let dumb = env::var_os("TERM").is_some_and(|value| value == "dumb");
-        let colored = match asked {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => stream.is_terminal() && !refused && !dumb,
-        };
+    /// With colours or without.
+    #[must_use]
+    pub fn new(colored: bool) -> Style {
         Style { colored }
     }
 
@@ -30,29 +20,33 @@ impl Style {
     }
 
     /// A heading.
-    pub(crate) fn title(self, text: &str) -> String {
+    #[must_use]
+    pub fn title(self, text: &str) -> String {
         self.mark("1", text)
     }
 
     /// Something beside the point.
-    pub(crate) fn faint(self, text: &str) -> String {
+    #[must_use]
+    pub fn faint(self, text: &str) -> String {
         self.mark("2", text)
     }
 
     /// Something better than what it is compared with, or in order.
-    pub(crate) fn good(self, text: &str) -> String {
+    #[must_use]
+    pub fn good(self, text: &str) -> String {
         self.mark("32", text)
     }
 
     /// Something worse, or wrong.
-    pub(crate) fn bad(self, text: &str) -> String {
+    #[must_use]
+    pub fn bad(self, text: &str) -> String {
         self.mark("31", text)
     }
 }
 
 /// To which side a column leans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Align {
+pub enum Align {
     /// Names.
     Left,
     /// Figures.
@@ -61,14 +55,14 @@ pub(crate) enum Align {
 
 /// A cell: its text, and how it is marked once its width is known.
 #[derive(Debug)]
-pub(crate) struct Cell {
+pub struct Cell {
     text: String,
     mark: Mark,
 }
 
 /// How a cell stands out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mark {
+pub enum Mark {
     /// Not at all.
     None,
     /// As something good.
@@ -85,65 +79,74 @@ impl From<String> for Cell {
 
 impl Cell {
     /// A cell that stands out.
-    pub(crate) fn marked(text: String, mark: Mark) -> Cell {
+    #[must_use]
+    pub fn marked(text: String, mark: Mark) -> Cell {
         Cell { text, mark }
     }
 }
 
 /// What stands where there is no figure.
-pub(crate) const ABSENT: &str = "–";
+pub const ABSENT: &str = "–";
 
 /// Rows of cells under a heading, indented by two and as wide as they need to be.
 #[derive(Debug)]
-pub(crate) struct Table<const N: usize> {
-    heading: [(&'static str, Align); N],
-    rows: Vec<[Cell; N]>,
+pub struct Table {
+    heading: Vec<(String, Align)>,
+    rows: Vec<Vec<Cell>>,
 }
 
-impl<const N: usize> Table<N> {
+impl Table {
     /// An empty table.
-    pub(crate) fn new(heading: [(&'static str, Align); N]) -> Table<N> {
+    pub fn new<T: Into<String>>(heading: impl IntoIterator<Item = (T, Align)>) -> Table {
+        let heading = heading.into_iter().map(|(text, align)| (text.into(), align)).collect();
         Table { heading, rows: Vec::new() }
     }
 
-    /// Adds a row.
-    pub(crate) fn row<C: Into<Cell>>(&mut self, cells: [C; N]) {
-        self.rows.push(cells.map(Into::into));
+    /// Adds a row. Cells that are missing stay empty; those beyond the heading are dropped.
+    pub fn row<C: Into<Cell>>(&mut self, cells: impl IntoIterator<Item = C>) {
+        let mut row: Vec<Cell> = cells.into_iter().map(Into::into).collect();
+        row.resize_with(self.heading.len(), || Cell::from(String::new()));
+        self.rows.push(row);
     }
 
     /// Whether it has no rows.
-    pub(crate) fn is_empty(&self) -> bool {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
     /// Prints it; a heading of empty texts only is left out.
-    pub(crate) fn print(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
-        let widths: [usize; N] = core::array::from_fn(|column| {
+    pub fn print(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
+        let width = |column: usize| {
             let cells = self.rows.iter().map(|row| row[column].text.chars().count());
             cells.chain([self.heading[column].0.chars().count()]).max().unwrap_or(0)
-        });
+        };
+        let widths: Vec<usize> = (0..self.heading.len()).map(width).collect();
         if self.heading.iter().any(|(text, _)| !text.is_empty()) {
-            let heading = self.heading.map(|(text, _)| text);
-            let line = self.line(&heading, &widths, |_, text| text.to_owned());
-            writeln!(out, "{}", style.faint(&line))?;
+            let heading = self.heading.iter().map(|(text, _)| (text.as_str(), Mark::None));
+            writeln!(out, "{}", style.faint(&self.line(heading, &widths, style)))?;
         }
         for row in &self.rows {
-            let texts: [&str; N] = core::array::from_fn(|column| row[column].text.as_str());
-            let line = self.line(&texts, &widths, |column, text| match row[column].mark {
-                Mark::None => text.to_owned(),
-                Mark::Good => style.good(text),
-                Mark::Bad => style.bad(text),
-            });
-            writeln!(out, "{line}")?;
+            let cells = row.iter().map(|cell| (cell.text.as_str(), cell.mark));
+            writeln!(out, "{}", self.line(cells, &widths, style))?;
         }
         Ok(())
     }
 
-    fn line(&self, texts: &[&str; N], widths: &[usize; N], mark: impl Fn(usize, &str) -> String) -> String {
+    fn line<'a>(
+        &self,
+        cells: impl Iterator<Item = (&'a str, Mark)>,
+        widths: &[usize],
+        style: Style,
+    ) -> String {
         let mut line = String::new();
-        for (column, text) in texts.iter().enumerate() {
+        for (column, (text, mark)) in cells.enumerate() {
             let room = " ".repeat(widths[column] - text.chars().count());
-            let text = mark(column, text);
+            let text = match mark {
+                Mark::None => text.to_owned(),
+                Mark::Good => style.good(text),
+                Mark::Bad => style.bad(text),
+            };
             line.push_str(if column == 0 { "  " } else { "   " });
             match self.heading[column].1 {
                 Align::Left => line.extend([text, room]),
