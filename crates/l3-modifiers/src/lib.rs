@@ -1,0 +1,2 @@
+//! Resources composed of resources.
+#![no_std]

@@ -1,0 +1,2 @@
+//! Allocation strategies behind one contract.
+#![no_std]
