@@ -1,2 +1,4 @@
 //! Allocation strategies behind one contract.
 #![no_std]
+
+pub mod tlsf;

@@ -1,0 +1,127 @@
+//! What a frame does with each block, as a type.
+
+/// How a [`Frame`](super::Frame) treats its blocks. Decided by the type, so a frame pays only for what it does.
+///
+/// | policy | does | costs |
+/// | --- | --- | --- |
+/// | [`Speed`] | nothing but bump | 7 instructions for a constant layout |
+/// | [`Counted<P>`] | counts allocations | one more read-modify-write of a word |
+/// | [`MinAlign<N, P>`] | starts and ends every block at a multiple of `N` | the padding; the rounding of addresses is then saved |
+/// | [`CacheLined<P>`] | gives every block cache lines of its own, at both ends | up to 63 bytes a block |
+/// | [`Safety`] | counts, fills, guards with canaries, checks them | four words and a fill a block |
+///
+/// They nest: `Frame<Counted<MinAlign<16>>>`. An implementation of one's own sets the constants; a combination that makes no
+/// sense does not compile:
+///
+/// An alignment has to be a power of two:
+/// ```compile_fail
+/// use stratalloc_strategies::frame::{Frame, MinAlign};
+/// let mut memory = [core::mem::MaybeUninit::uninit(); 64];
+/// let frame: Frame<MinAlign<24>> = Frame::over(&mut memory);
+/// ```
+/// An alignment above a page would waste more than it aligns; ask for it per block instead:
+/// ```compile_fail
+/// use stratalloc_strategies::frame::{Frame, MinAlign};
+/// let mut memory = [core::mem::MaybeUninit::uninit(); 64];
+/// let frame: Frame<MinAlign<8192>> = Frame::over(&mut memory);
+/// ```
+/// Blocks with canaries that are not filled would let stale canaries pass for fresh ones:
+/// ```compile_fail
+/// use stratalloc_strategies::frame::{Frame, Policy};
+/// struct Careless;
+/// impl Policy for Careless {
+///     const CANARIES: bool = true;
+/// }
+/// let mut memory = [core::mem::MaybeUninit::uninit(); 64];
+/// let frame: Frame<Careless> = Frame::over(&mut memory);
+/// ```
+/// A frame whose policy does not count has no count to tell:
+/// ```compile_fail
+/// use stratalloc_strategies::frame::{Frame, Speed};
+/// let mut memory = [core::mem::MaybeUninit::uninit(); 64];
+/// let frame: Frame<Speed> = Frame::over(&mut memory);
+/// frame.count();
+/// ```
+pub trait Policy {
+    /// Every block starts and ends at a multiple of this.
+    const MIN_ALIGN: usize = 1;
+    /// Every chunk is twice as large as the one before, up to this many bytes.
+    const LARGEST_CHUNK: usize = 1 << (usize::BITS / 2);
+    /// Whether the frame counts allocations. With this comes [`Counts`].
+    const COUNT: bool = false;
+    /// Whether fresh bytes are filled with `0xCD` and given-up ones with `0xDD`.
+    const FILL: bool = false;
+    /// Whether words before and after each block show overflow, underflow and double release.
+    const CANARIES: bool = false;
+}
+
+/// A policy with [`COUNT`](Policy::COUNT): its frames tell how many allocations there were.
+#[diagnostic::on_unimplemented(
+    message = "a frame with the policy `{Self}` does not count its allocations",
+    label = "wrap the policy: `Counted<{Self}>`"
+)]
+pub trait Counts: Policy {}
+
+/// Nothing but the bump.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Speed;
+
+impl Policy for Speed {}
+
+/// Every check there is: canaries, fill patterns, counts, double release.
+///
+/// What it finds becomes a [`Misuse`](crate::Misuse), in every build.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Safety;
+
+impl Policy for Safety {
+    const COUNT: bool = true;
+    const FILL: bool = true;
+    const CANARIES: bool = true;
+}
+
+impl Counts for Safety {}
+
+/// `P`, and every block starts and ends at a multiple of `N`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MinAlign<const N: usize, P = Speed>(P);
+
+impl<const N: usize, P: Policy> Policy for MinAlign<N, P> {
+    const MIN_ALIGN: usize = if N > P::MIN_ALIGN { N } else { P::MIN_ALIGN };
+    const LARGEST_CHUNK: usize = P::LARGEST_CHUNK;
+    const COUNT: bool = P::COUNT;
+    const FILL: bool = P::FILL;
+    const CANARIES: bool = P::CANARIES;
+}
+
+impl<const N: usize, P: Counts> Counts for MinAlign<N, P> {}
+
+/// `P`, and every block has its cache lines for itself: what one thread writes never slows down a neighbour's reader.
+pub type CacheLined<P = Speed> = MinAlign<64, P>;
+
+/// `P`, and the frame counts its allocations.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counted<P = Speed>(P);
+
+impl<P: Policy> Policy for Counted<P> {
+    const MIN_ALIGN: usize = P::MIN_ALIGN;
+    const LARGEST_CHUNK: usize = P::LARGEST_CHUNK;
+    const COUNT: bool = true;
+    const FILL: bool = P::FILL;
+    const CANARIES: bool = P::CANARIES;
+}
+
+impl<P: Policy> Counts for Counted<P> {}
+
+/// The largest [`Policy::MIN_ALIGN`].
+pub(super) const LARGEST_MIN_ALIGN: usize = 4096;
+
+/// Refuses what makes no sense, at compile time, wherever a frame with `P` is made.
+pub(super) const fn check<P: Policy>() {
+    const {
+        assert!(P::MIN_ALIGN.is_power_of_two(), "the minimal alignment of a frame is a power of two");
+        assert!(P::MIN_ALIGN <= LARGEST_MIN_ALIGN, "a minimal alignment above a page: ask for it per block");
+        assert!(P::FILL || !P::CANARIES, "canaries need fills, or stale canaries pass for fresh ones");
+        assert!(P::LARGEST_CHUNK >= 4096, "chunks below a page spend more on headers than on blocks");
+    }
+}

@@ -1,0 +1,123 @@
+//! What a checked build says when a caller breaks the contract.
+//!
+//! A broken contract is undefined behaviour in the fast build. With debug assertions, or with the feature `checked`, the
+//! strategies look for it where they can, and describe what they found in a [`Misuse`]. It goes to the process-wide
+//! hook; the one that is installed at first panics with the description, so a test or a debugger stops at the culprit.
+
+use core::fmt;
+use core::mem;
+use core::ptr::null_mut;
+
+// Not the loom switch of the primitives: the hook is a setting, not part of a protocol.
+use core::sync::atomic::{AtomicPtr, Ordering};
+
+/// Whether this build looks for misuse.
+pub(crate) const CHECKED: bool = cfg!(any(debug_assertions, feature = "checked"));
+
+/// Which rule was broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MisuseKind {
+    /// A block was released that is not live: for the second time, or never handed out.
+    DoubleRelease,
+    /// A block was released to a resource that it did not come from.
+    ForeignBlock,
+    /// The pointer lies inside a block, not at its start.
+    InteriorPointer,
+    /// The length is neither the requested nor the returned one, nor between them.
+    WrongSize,
+    /// Bytes before the block were overwritten.
+    Underflow,
+    /// Bytes after the block were overwritten.
+    Overflow,
+}
+
+/// A broken contract: which rule, by which block, of which kind of resource.
+///
+/// ```
+/// use stratalloc_strategies::{Misuse, MisuseKind};
+///
+/// let misuse = Misuse::new("pool", MisuseKind::DoubleRelease, 0x1000);
+/// assert_eq!(misuse.to_string(), "pool: the block at 0x1000 is released, but not live");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Misuse {
+    resource: &'static str,
+    kind: MisuseKind,
+    address: usize,
+}
+
+impl Misuse {
+    /// The misuse of the block at `address` of a resource with this name.
+    #[must_use]
+    pub const fn new(resource: &'static str, kind: MisuseKind, address: usize) -> Self {
+        Self { resource, kind, address }
+    }
+
+    /// The name of the resource that noticed.
+    #[must_use]
+    pub const fn resource(&self) -> &'static str {
+        self.resource
+    }
+
+    /// Which rule was broken.
+    #[must_use]
+    pub const fn kind(&self) -> MisuseKind {
+        self.kind
+    }
+
+    /// Where the block starts.
+    #[must_use]
+    pub const fn address(&self) -> usize {
+        self.address
+    }
+}
+
+impl fmt::Display for Misuse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { resource, address, .. } = *self;
+        let what = match self.kind {
+            MisuseKind::DoubleRelease => "is released, but not live",
+            MisuseKind::ForeignBlock => "is released here, but came from elsewhere",
+            MisuseKind::InteriorPointer => "is released, but no block starts there",
+            MisuseKind::WrongSize => "is released with a length that it never had",
+            MisuseKind::Underflow => "was written to before its first byte",
+            MisuseKind::Overflow => "was written to after its last byte",
+        };
+        write!(f, "{resource}: the block at {address:#x} {what}")
+    }
+}
+
+impl core::error::Error for Misuse {}
+
+/// What is called with each misuse. It may panic; if it returns, the resource ignores the call that was wrong.
+pub type MisuseHook = fn(&Misuse);
+
+// Null, or a `MisuseHook`.
+static HOOK: AtomicPtr<()> = AtomicPtr::new(null_mut());
+
+/// Installs what is called with each misuse that a checked build finds, in place of a panic.
+///
+/// ```
+/// use stratalloc_strategies::{Misuse, set_misuse_hook};
+///
+/// fn log(misuse: &Misuse) {
+///     eprintln!("{misuse}");
+/// }
+/// set_misuse_hook(log);
+/// ```
+pub fn set_misuse_hook(hook: MisuseHook) {
+    HOOK.store(hook as *mut (), Ordering::Release);
+}
+
+/// Tells the hook, or panics.
+#[cold]
+#[inline(never)]
+pub(crate) fn report(resource: &'static str, kind: MisuseKind, address: usize) {
+    let misuse = Misuse::new(resource, kind, address);
+    let hook = HOOK.load(Ordering::Acquire);
+    assert!(!hook.is_null(), "{misuse}");
+    // SAFETY: not null, so it was stored by `set_misuse_hook`, which stores nothing but hooks.
+    let hook = unsafe { mem::transmute::<*mut (), MisuseHook>(hook) };
+    hook(&misuse);
+}

@@ -1,0 +1,257 @@
+//! The algorithm: what [`Tlsf`](super::Tlsf) and [`GrowingTlsf`](super::GrowingTlsf) share.
+//!
+//! Invariants: BLOCK (`block`), BINS (`bins`), POOL (`pool`), and
+//!
+//! **MERGED** No two neighbouring blocks are both free.
+
+use core::alloc::Layout;
+use core::cell::Cell;
+use core::ptr::NonNull;
+
+use stratalloc_resource::{Alignment, AllocError, MemoryBlock};
+
+use super::bins::Bins;
+use super::block::{Block, GRANULE, HEADER, MIN_BLOCK, block_size};
+use super::pool::Pool;
+
+#[derive(Debug)]
+pub(super) struct Core<const FLI: usize, const SLI: usize> {
+    pub(super) bins: Bins<FLI, SLI>,
+    /// The pools, youngest first (POOL).
+    pub(super) pools: Cell<Option<NonNull<Pool>>>,
+}
+
+impl<const FLI: usize, const SLI: usize> Core<FLI, SLI> {
+    /// The largest block.
+    pub(super) const MAX_BLOCK: usize = Bins::<FLI, SLI>::LIMIT - GRANULE;
+
+    pub(super) const fn new() -> Self {
+        Self { bins: Bins::new(), pools: Cell::new(None) }
+    }
+
+    /// Makes one or more pools of `memory`; returns how many bytes can be handed out of it.
+    ///
+    /// # Safety
+    ///
+    /// `memory` is valid for reads and writes and this structure's alone, until the pools are taken out again or this is dropped.
+    pub(super) unsafe fn add(&self, memory: MemoryBlock) -> usize {
+        let (mut gained, mut rest) = (0, memory);
+        // SAFETY: this function's contract; `rest` is a part that no pool has yet.
+        while let Some((room, behind)) = unsafe { self.add_one(rest) } {
+            gained += room;
+            rest = behind;
+        }
+        gained
+    }
+
+    /// Makes one pool at the start of `memory`; how many bytes it can hand out, and what is left behind it.
+    ///
+    /// # Safety
+    ///
+    /// As for [`add`](Self::add).
+    pub(super) unsafe fn add_one(&self, memory: MemoryBlock) -> Option<(usize, MemoryBlock)> {
+        // SAFETY: this function's contract.
+        let (record, rest) = unsafe { Pool::lay_out(memory, Self::MAX_BLOCK) }?;
+        // SAFETY: written just now.
+        let mut pool = unsafe { record.read() };
+        pool.next = self.pools.get();
+        // SAFETY: the record is ours.
+        unsafe { record.write(pool) };
+        self.pools.set(Some(record));
+        // SAFETY: `lay_out` made it a free block of this size, and it is in no list.
+        unsafe { self.bins.insert(pool.first, pool.span()) };
+        Some((pool.span() - HEADER, rest))
+    }
+
+    /// A copy of each pool's record.
+    pub(super) fn pools(&self) -> impl Iterator<Item = Pool> + '_ {
+        let mut next = self.pools.get();
+        core::iter::from_fn(move || {
+            let record = next?;
+            // SAFETY: records in the list are initialised and stay until the pool is taken out (POOL).
+            let pool = unsafe { record.read() };
+            next = pool.next;
+            Some(pool)
+        })
+    }
+
+    /// The bytes that one block must have for `layout`, and with room to place it.
+    #[inline(always)]
+    fn sizes(layout: Layout) -> Option<(usize, usize)> {
+        let size = block_size(layout.size())?;
+        // A gap before an aligned payload is 0 or a block of its own, so it may take `align` and a granule more.
+        let gap = if layout.align() <= GRANULE { 0 } else { layout.align() + GRANULE };
+        let search = size.checked_add(gap)?;
+        (search <= Self::MAX_BLOCK).then_some((size, search))
+    }
+
+    /// Whether some state of the pools could serve `layout`.
+    pub(super) fn can_ever(layout: Layout) -> bool {
+        Self::sizes(layout).is_some()
+    }
+
+    /// A block for `layout`, or `None` if no free block is large enough.
+    #[inline]
+    pub(super) fn allocate(&self, layout: Layout) -> Option<MemoryBlock> {
+        let (size, search) = Self::sizes(layout)?;
+        let (mut block, mut found) = self.bins.take(search)?;
+        if layout.align() > GRANULE {
+            // SAFETY: taken from the bins just now; its size leaves room for the gap: `sizes`.
+            (block, found) = unsafe { self.cut_gap(block, found, layout.align()) };
+        }
+        // SAFETY: the block is ours, and `size <= found`: `take`, and `cut_gap` leaves `size`.
+        Some(unsafe { self.occupy(block, found, size) })
+    }
+
+    /// Frees what lies before the first aligned payload in a free block that is in no list.
+    ///
+    /// # Safety
+    ///
+    /// The block is free, `found` long, in no list, and at least `align + GRANULE` longer than the caller needs.
+    #[cold]
+    unsafe fn cut_gap(&self, block: Block, found: usize, align: usize) -> (Block, usize) {
+        let payload = block.address() + HEADER;
+        // Both are multiples of GRANULE; the sum stays in the block: this function's contract.
+        let mut gap = ((payload + align - 1) & !(align - 1)) - payload;
+        if gap == 0 {
+            return (block, found);
+        }
+        if gap < MIN_BLOCK {
+            gap += align;
+        }
+        // SAFETY: inside the block.
+        let rest = unsafe { block.shifted(gap) };
+        // SAFETY: the rest of the free range, written first so that `make_free` finds a header behind the gap.
+        unsafe { rest.make_used(found - gap, false) };
+        // SAFETY: at least MIN_BLOCK long, ours, and a block begins behind it.
+        unsafe { block.make_free(gap) };
+        // SAFETY: made free just now, in no list.
+        unsafe { self.bins.insert(block, gap) };
+        (rest, found - gap)
+    }
+
+    /// Turns a block that is in no list into a used one of `size` bytes, and frees what is behind that, if it is worth it.
+    ///
+    /// # Safety
+    ///
+    /// The block is ours, in no list, `found >= size` long; the block behind it is used (MERGED).
+    #[inline(always)]
+    unsafe fn occupy(&self, block: Block, found: usize, size: usize) -> MemoryBlock {
+        // Behind a gap that `cut_gap` made the flag is set, elsewhere it is clear.
+        // SAFETY: BLOCK.
+        let previous_free = unsafe { block.previous_is_free() };
+        let kept = if found - size >= MIN_BLOCK { size } else { found };
+        // SAFETY: ours; a block begins or is written next where it ends.
+        unsafe { block.make_used(kept, previous_free) };
+        // SAFETY: inside the range, or the next block.
+        let rest = unsafe { block.shifted(kept) };
+        if kept == found {
+            // SAFETY: the next block: BLOCK.
+            unsafe { rest.set_previous_free(false) };
+        } else {
+            // SAFETY: ours, at least MIN_BLOCK long, a block begins behind it.
+            unsafe { rest.make_free(found - kept) };
+            // SAFETY: made free just now, in no list.
+            unsafe { self.bins.insert(rest, found - kept) };
+        }
+        // SAFETY: BLOCK.
+        let payload = unsafe { block.payload() };
+        MemoryBlock::new(payload, kept - HEADER)
+    }
+
+    /// Takes a used block back and merges it with free neighbours.
+    ///
+    /// # Safety
+    ///
+    /// `payload` is the start of a live block, which nobody uses any more.
+    #[inline]
+    pub(super) unsafe fn deallocate(&self, payload: NonNull<u8>) {
+        // SAFETY: a live block's payload.
+        let mut block = unsafe { Block::of_payload(payload) };
+        // SAFETY: BLOCK.
+        let mut size = unsafe { block.size() };
+        // SAFETY: BLOCK, and a used block that is not the sentinel.
+        size += unsafe { self.detach_next(block) };
+        // SAFETY: BLOCK.
+        if unsafe { block.previous_is_free() } {
+            // SAFETY: checked just now.
+            let before = unsafe { block.previous_footer() };
+            // SAFETY: as above.
+            block = unsafe { block.previous() };
+            // SAFETY: free, so in the bins (BINS), with the size that its footer tells.
+            unsafe { self.bins.remove(block, before) };
+            size += before;
+        }
+        // SAFETY: the merged range is ours; MERGED: the block before is used, and the next one too.
+        unsafe { block.make_free(size) };
+        // SAFETY: made free just now, in no list.
+        unsafe { self.bins.insert(block, size) };
+    }
+
+    /// Takes the block behind `block` out of the bins if it is free; its size, or 0.
+    ///
+    /// # Safety
+    ///
+    /// BLOCK; `block` is not the sentinel.
+    #[inline(always)]
+    unsafe fn detach_next(&self, block: Block) -> usize {
+        // SAFETY: this function's contract.
+        let next = unsafe { block.next() };
+        // SAFETY: BLOCK.
+        let (size, free) = unsafe { next.state() };
+        if !free {
+            return 0;
+        }
+        // SAFETY: free, hence in the bins: BINS.
+        unsafe { self.bins.remove(next, size) };
+        size
+    }
+
+    /// Changes the size of a live block without moving it; `None` if the block behind is not free or too small.
+    ///
+    /// # Safety
+    ///
+    /// `payload` is the start of a live block.
+    pub(super) unsafe fn resize(&self, payload: NonNull<u8>, new_size: usize) -> Option<MemoryBlock> {
+        let wanted = block_size(new_size).filter(|&size| size <= Self::MAX_BLOCK)?;
+        // SAFETY: a live block's payload.
+        let block = unsafe { Block::of_payload(payload) };
+        // SAFETY: BLOCK.
+        let old = unsafe { block.size() };
+        if wanted > old {
+            // SAFETY: BLOCK, not the sentinel.
+            let next = unsafe { block.next() };
+            // SAFETY: BLOCK.
+            let (size, free) = unsafe { next.state() };
+            if old + if free { size } else { 0 } < wanted {
+                return None;
+            }
+        } else if old - wanted < MIN_BLOCK {
+            return Some(MemoryBlock::new(payload, old - HEADER));
+        }
+        // SAFETY: BLOCK, not the sentinel.
+        let found = old + unsafe { self.detach_next(block) };
+        // SAFETY: the range is ours, `wanted <= found`, and behind it is a used block (MERGED).
+        Some(unsafe { self.occupy(block, found, wanted) })
+    }
+
+    /// Whether `block` can be a live block: `NotOwned` if it is in no pool, not where a payload may begin, free, or shorter than
+    /// what is handed back.
+    pub(super) fn check_live(&self, handed: MemoryBlock, align: Alignment) -> Result<(), AllocError> {
+        let address = handed.address();
+        let in_place = address.is_multiple_of(GRANULE) && align.is_aligned(address);
+        let header = address.wrapping_sub(HEADER);
+        let Some(pool) = self.pools().find(|pool| pool.contains(header)).filter(|_| in_place) else {
+            return Err(AllocError::NotOwned);
+        };
+        // SAFETY: between first header and sentinel, aligned: a word of the pool, which the pool initialised or the caller did.
+        let block = unsafe { pool.first.shifted(header - pool.first.address()) };
+        // SAFETY: as above; what is read is judged below and not followed.
+        let (size, free) = unsafe { block.state() };
+        let fits = size >= MIN_BLOCK
+            && size <= pool.sentinel.address() - header
+            && size.is_multiple_of(GRANULE)
+            && handed.len() <= size - HEADER;
+        if free || !fits { Err(AllocError::NotOwned) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,337 @@
+//! TLSF: the kit, generated configurations against a shadow map, misuse, growth.
+//!
+//! Not covered: timing (`bench/`), and corruption of headers by their users, which only `validate` can notice.
+
+use core::alloc::Layout;
+use core::mem::MaybeUninit;
+use core::ptr::NonNull;
+use std::alloc::System;
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use stratalloc_resource::conformance::{self, Config, Failure, Report};
+use stratalloc_resource::{
+    Alignment, AllocError, Collect, FromGlobal, MemoryBlock, MemoryResource, Owns, Validate,
+};
+use stratalloc_strategies::tlsf::{GrowingTlsf, Tlsf};
+
+fn passed(outcome: Result<Report, Failure>) -> Report {
+    outcome.unwrap_or_else(|failure| panic!("{failure}"))
+}
+
+fn config() -> Config {
+    Config { operations: 1_500, ..Config::default() }
+}
+
+fn memory(len: usize) -> Vec<MaybeUninit<u8>> {
+    vec![MaybeUninit::uninit(); len]
+}
+
+fn layout(size: usize, align: usize) -> Layout {
+    Layout::from_size_align(size, align).unwrap()
+}
+
+#[test]
+fn conforms_over_one_buffer_and_over_several() {
+    let mut one = memory(2 << 20);
+    let heap: Tlsf<'_> = Tlsf::over(&mut one).unwrap();
+    passed(conformance::local_resource(&heap, &config()));
+    passed(conformance::ownership(&heap, &config()));
+    assert_eq!((heap.usage().live_blocks, heap.usage().free_blocks), (0, 1));
+
+    let mut parts: Vec<_> = (0..3).map(|index| memory((256 << 10) + 8 * index + 1)).collect();
+    let heap: Tlsf<'_, 14, 16> = Tlsf::new();
+    for part in &mut parts {
+        heap.add_pool(part).unwrap();
+    }
+    passed(conformance::validated(&heap, &Config { operations: 200, ..config() }));
+    assert_eq!((heap.usage().live_blocks, heap.usage().free_blocks), (0, 3));
+}
+
+#[test]
+fn conforms_over_an_upstream_and_gives_everything_back() {
+    let mut whole = memory(4 << 20);
+    let upstream: Tlsf<'_> = Tlsf::over(&mut whole).unwrap();
+    {
+        let heap: GrowingTlsf<_> = GrowingTlsf::new(&upstream, 64 << 10).unwrap();
+        passed(conformance::local_resource(&heap, &config()));
+        passed(conformance::ownership(&heap, &config()));
+        heap.collect();
+        assert_eq!(heap.collect(), 0, "a second call finds nothing");
+        assert_eq!(upstream.usage().live_blocks, 1, "the first chunk stays");
+    }
+    assert_eq!(upstream.usage().live_blocks, 0);
+
+    let heap: GrowingTlsf<_, 20, 8> = GrowingTlsf::new(FromGlobal::new(&System), 32 << 10).unwrap();
+    passed(conformance::validated(&heap, &Config { operations: 300, ..config() }));
+}
+
+#[test]
+fn two_are_not_equal_and_one_stays_itself_when_it_moves() {
+    let (mut first, mut second) = (memory(1 << 16), memory(1 << 16));
+    let first: Tlsf<'_> = Tlsf::over(&mut first).unwrap();
+    let second: Tlsf<'_> = Tlsf::over(&mut second).unwrap();
+    assert!(!conformance::pair(&first, &second, &config()).unwrap());
+    let before = first.identity();
+    let moved = Box::new(first);
+    assert_eq!(moved.identity(), before);
+}
+
+#[test]
+fn every_buffer_is_either_refused_or_serves() {
+    let mut bytes = memory(400);
+    for start in 0..40 {
+        for len in 0..300 {
+            let part = &mut bytes[start..start + len];
+            match Tlsf::<'_, 4, 4>::over(part) {
+                Err(error) => assert!(error == AllocError::CapacityExhausted && len < 160, "{start} {len}"),
+                Ok(heap) => {
+                    let most = heap.info().capacity.unwrap();
+                    let block = heap.allocate(layout(most, 1)).unwrap();
+                    assert!(heap.allocate(layout(1, 1)).is_err());
+                    heap.validate().unwrap();
+                    // SAFETY: live, of this heap.
+                    unsafe { heap.deallocate(block, Alignment::ONE) };
+                    heap.validate().unwrap();
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_pool_larger_than_the_largest_block_becomes_several() {
+    // Four rows of four bins: blocks below 16 · 4 · 8 = 512 bytes on 64-bit machines.
+    let mut bytes = memory(4096);
+    let heap: Tlsf<'_, 4, 4> = Tlsf::over(&mut bytes).unwrap();
+    assert!(heap.usage().free_blocks > 6);
+    assert_eq!(heap.allocate(layout(512, 1)), Err(AllocError::Unsupported));
+    let largest = heap.info().max_size.unwrap();
+    assert!(heap.allocate(layout(largest, 1)).is_ok());
+}
+
+#[test]
+fn growing_in_place_keeps_the_address() {
+    let mut bytes = memory(1 << 14);
+    let heap: Tlsf<'_> = Tlsf::over(&mut bytes).unwrap();
+    let block = heap.allocate(layout(100, 8)).unwrap();
+    // SAFETY: live, of this heap; likewise below.
+    let grown = unsafe { heap.reallocate(block, 5000, Alignment::constant::<8>()) }.unwrap();
+    assert_eq!(grown.address(), block.address());
+    // SAFETY: as above.
+    let shrunk = unsafe { heap.reallocate(grown, 10, Alignment::constant::<8>()) }.unwrap();
+    assert_eq!((shrunk.address(), heap.usage().free_blocks), (block.address(), 1));
+    let behind = heap.allocate(layout(10, 8)).unwrap();
+    // SAFETY: as above.
+    let moved = unsafe { heap.reallocate(shrunk, 500, Alignment::constant::<8>()) }.unwrap();
+    assert_ne!(moved.address(), shrunk.address());
+    for block in [moved, behind] {
+        // SAFETY: as above.
+        unsafe { heap.deallocate(block, Alignment::constant::<8>()) };
+    }
+    assert_eq!(heap.usage().used, 0);
+}
+
+#[test]
+fn misuse_is_refused_by_the_checked_release() {
+    let (mut bytes, mut others) = (memory(4096), memory(4096));
+    let heap: Tlsf<'_> = Tlsf::over(&mut bytes).unwrap();
+    let other: Tlsf<'_> = Tlsf::over(&mut others).unwrap();
+    let block = heap.allocate(layout(100, 16)).unwrap();
+    let foreign = other.allocate(layout(100, 16)).unwrap();
+    let at = |offset: usize, len| {
+        MemoryBlock::new(NonNull::new(block.as_ptr().wrapping_add(offset)).unwrap(), len)
+    };
+    let align = Alignment::constant::<16>();
+    let stack = 0_u64;
+    let cases = [
+        ("another's block", foreign, align),
+        ("a pointer to the stack", MemoryBlock::new(NonNull::from(&stack).cast(), 8), Alignment::ONE),
+        ("not where payloads begin", at(1, 10), Alignment::ONE),
+        ("longer than it is", at(0, block.len() + 1), align),
+        ("an alignment it does not have", at(0, 100), Alignment::constant::<{ 1 << 20 }>()),
+    ];
+    for (what, wrong, align) in cases {
+        // SAFETY: refused.
+        assert_eq!(unsafe { heap.try_deallocate(wrong, align) }, Err(AllocError::NotOwned), "{what}");
+        heap.validate().unwrap();
+    }
+    // SAFETY: live.
+    assert_eq!(unsafe { heap.try_deallocate(block, align) }, Ok(()));
+    // SAFETY: refused.
+    assert_eq!(unsafe { heap.try_deallocate(block, align) }, Err(AllocError::NotOwned), "released twice");
+    assert!(!heap.owns(foreign.as_ptr()));
+}
+
+#[cfg(debug_assertions)]
+#[test]
+#[should_panic(expected = "is no live block of this resource")]
+fn a_double_release_is_reported_where_assertions_are_on() {
+    let mut bytes = memory(4096);
+    let heap: Tlsf<'_> = Tlsf::over(&mut bytes).unwrap();
+    let block = heap.allocate(layout(100, 16)).unwrap();
+    for _ in 0..2 {
+        // SAFETY: the second is the mistake.
+        unsafe { heap.deallocate(block, Alignment::constant::<16>()) };
+    }
+}
+
+#[test]
+fn a_write_behind_a_block_is_seen_by_validate() {
+    let mut bytes = memory(4096);
+    let heap: Tlsf<'_> = Tlsf::over(&mut bytes).unwrap();
+    let block = heap.allocate(layout(64, 1)).unwrap();
+    let behind = heap.allocate(layout(64, 1)).unwrap();
+    // SAFETY: inside the pool: the header of the block behind, which is the mistake.
+    unsafe { block.as_ptr().add(block.len()).cast::<usize>().write(0x5151_5151) };
+    let violation = heap.validate().unwrap_err();
+    assert!(violation.invariant().starts_with("TLSF-"), "{violation}");
+    assert_ne!(behind.address(), block.address());
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Allocate { size: usize, align: u32, zeroed: bool },
+    Deallocate { index: usize, slack: usize },
+    Reallocate { index: usize, size: usize },
+    AddPool { size: usize },
+}
+
+fn ops() -> impl Strategy<Value = Vec<Op>> {
+    let sizes = prop_oneof![4 => 0_usize..200, 2 => 0_usize..3000, 1 => 0_usize..100_000];
+    let op = prop_oneof![
+        5 => (sizes.clone(), 0_u32..9, any::<bool>())
+            .prop_map(|(size, align, zeroed)| Op::Allocate { size, align, zeroed }),
+        4 => (any::<usize>(), any::<usize>()).prop_map(|(index, slack)| Op::Deallocate { index, slack }),
+        2 => (any::<usize>(), sizes).prop_map(|(index, size)| Op::Reallocate { index, size }),
+        1 => (0_usize..4000).prop_map(|size| Op::AddPool { size }),
+    ];
+    proptest::collection::vec(op, 1..120)
+}
+
+struct Live {
+    block: MemoryBlock,
+    size: usize,
+    align: Alignment,
+    mark: u8,
+}
+
+impl Live {
+    fn new(block: MemoryBlock, size: usize, align: Alignment, mark: u8) -> Self {
+        // SAFETY: the block is live and ours.
+        unsafe { block.as_ptr().write_bytes(mark, block.len()) };
+        Self { block, size, align, mark }
+    }
+
+    fn intact(&self, len: usize, at: MemoryBlock) -> bool {
+        // SAFETY: live and initialised by `new` or kept by `reallocate`.
+        (0..len).all(|index| unsafe { at.as_ptr().add(index).read() } == self.mark)
+    }
+}
+
+/// Runs `ops`; the shadow is a map of live blocks, checked for overlap and contents, with `validate` after each step.
+fn run<R: MemoryResource + Validate + Owns>(
+    heap: &R,
+    ops: Vec<Op>,
+    mut add: impl FnMut(usize),
+) -> Result<(), TestCaseError> {
+    let mut live: BTreeMap<usize, Live> = BTreeMap::new();
+    let pick = |live: &BTreeMap<usize, Live>, index: usize| live.keys().nth(index % live.len()).copied();
+    for (step, op) in ops.into_iter().enumerate() {
+        let mark = u8::try_from(step % 250).unwrap() + 1;
+        match op {
+            Op::AddPool { size } => add(size),
+            Op::Allocate { size, align, zeroed } => {
+                let layout = layout(size, 1 << align);
+                let answer = if zeroed { heap.allocate_zeroed(layout) } else { heap.allocate(layout) };
+                let Ok(block) = answer else { continue };
+                let align = Alignment::from_layout(layout);
+                prop_assert!(block.len() >= size && block.is_aligned(align) && heap.owns(block.as_ptr()));
+                let below = live.range(..block.end_address()).next_back();
+                prop_assert!(below.is_none_or(|(_, other)| other.block.end_address() <= block.address()));
+                let fresh = Live { block, size, align, mark: 0 };
+                prop_assert!(!zeroed || fresh.intact(block.len(), block));
+                live.insert(block.address(), Live::new(block, size, align, mark));
+            }
+            Op::Deallocate { index, slack } if !live.is_empty() => {
+                let old = live.remove(&pick(&live, index).unwrap()).unwrap();
+                prop_assert!(old.intact(old.block.len(), old.block));
+                let len = old.size + slack % (old.block.len() - old.size + 1);
+                // SAFETY: live, with a fitting length.
+                unsafe { heap.deallocate(old.block.truncated(len).unwrap(), old.align) };
+            }
+            Op::Reallocate { index, size } if !live.is_empty() => {
+                let old = live.remove(&pick(&live, index).unwrap()).unwrap();
+                // SAFETY: live, with its length.
+                match unsafe { heap.reallocate(old.block, size, old.align) } {
+                    Err(_) => {
+                        prop_assert!(old.intact(old.block.len(), old.block));
+                        live.insert(old.block.address(), old);
+                    }
+                    Ok(block) => {
+                        prop_assert!(block.len() >= size && block.is_aligned(old.align));
+                        prop_assert!(old.intact(old.block.len().min(size), block));
+                        let below = live.range(..block.end_address()).next_back();
+                        prop_assert!(below.is_none_or(|(_, other)| other.block.end_address() <= block.address()));
+                        live.insert(block.address(), Live::new(block, size, old.align, mark));
+                    }
+                }
+            }
+            _ => {}
+        }
+        heap.validate().map_err(|violation| TestCaseError::fail(violation.to_string()))?;
+    }
+    for old in live.into_values() {
+        prop_assert!(old.intact(old.block.len(), old.block));
+        // SAFETY: live.
+        unsafe { heap.deallocate(old.block, old.align) };
+    }
+    heap.validate().map_err(|violation| TestCaseError::fail(violation.to_string()))
+}
+
+fn fixed<const FLI: usize, const SLI: usize>(
+    offset: usize,
+    len: usize,
+    ops: Vec<Op>,
+) -> Result<(), TestCaseError> {
+    let mut bytes = memory(offset + len);
+    let heap: Tlsf<'_, FLI, SLI> = Tlsf::new();
+    // A buffer too small for a block leaves a heap without memory, which is a configuration like others.
+    let _ = heap.add_pool(&mut bytes[offset..]);
+    let mut pools = 1;
+    run(&heap, ops, |size| {
+        let memory: &'static mut [MaybeUninit<u8>] = Box::leak(memory(size).into_boxed_slice());
+        pools += usize::from(heap.add_pool(memory).is_ok());
+    })?;
+    let usage = heap.usage();
+    prop_assert_eq!((usage.used, usage.live_blocks, usage.free), (0, 0, usage.total));
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_configuration_matches_the_shadow(
+        offset in 0_usize..40, len in 0_usize..30_000, shape in 0_usize..5, ops in ops(),
+    ) {
+        match shape {
+            0 => fixed::<24, 32>(offset, len, ops)?,
+            1 => fixed::<1, 2>(offset, len, ops)?,
+            2 => fixed::<3, 4>(offset, len, ops)?,
+            3 => fixed::<8, 8>(offset, len, ops)?,
+            _ => fixed::<12, 16>(offset, len, ops)?,
+        }
+    }
+
+    #[test]
+    fn growing_matches_the_shadow_and_returns_all(chunk in 100_usize..20_000, len in 0_usize..200_000, ops in ops()) {
+        let mut bytes = memory(len);
+        let upstream: Tlsf<'_> = Tlsf::new();
+        let _ = upstream.add_pool(&mut bytes);
+        if let Ok(heap) = GrowingTlsf::<_, 16, 16>::new(&upstream, chunk) {
+            run(&heap, ops, |_| { heap.collect(); })?;
+        }
+        prop_assert_eq!(upstream.usage().live_blocks, 0);
+    }
+}
