@@ -2,3 +2,10 @@
 #![no_std]
 
 pub mod tlsf;
+
+mod fixed;
+pub mod frame;
+mod misuse;
+
+pub use fixed::Fixed;
+pub use misuse::{Misuse, MisuseHook, MisuseKind, set_misuse_hook};

@@ -7,7 +7,6 @@
 use core::fmt;
 use core::mem;
 use core::ptr::null_mut;
-
 // Not the loom switch of the primitives: the hook is a setting, not part of a protocol.
 use core::sync::atomic::{AtomicPtr, Ordering};
 
@@ -30,6 +29,14 @@ pub enum MisuseKind {
     Underflow,
     /// Bytes after the block were overwritten.
     Overflow,
+    /// The alignment is not that of the request.
+    WrongAlignment,
+    /// The bytes of a released block were overwritten.
+    WriteAfterRelease,
+    /// A younger block of a stack is still live.
+    OutOfOrder,
+    /// A marker is of another resource, or of memory that was given up since.
+    StaleMarker,
 }
 
 /// A broken contract: which rule, by which block, of which kind of resource.
@@ -83,6 +90,10 @@ impl fmt::Display for Misuse {
             MisuseKind::WrongSize => "is released with a length that it never had",
             MisuseKind::Underflow => "was written to before its first byte",
             MisuseKind::Overflow => "was written to after its last byte",
+            MisuseKind::WrongAlignment => "is released with an alignment that it was not requested with",
+            MisuseKind::WriteAfterRelease => "was written to after its release",
+            MisuseKind::OutOfOrder => "is released before a younger one",
+            MisuseKind::StaleMarker => "is rewound to, but not the resource's any more",
         };
         write!(f, "{resource}: the block at {address:#x} {what}")
     }
