@@ -2,12 +2,16 @@
 //!
 //! Not covered here: misuse (`misuse.rs`), timing (`bench/`), what does not compile (the documentation of `Policy` and `Scope`).
 
+extern crate alloc;
+
 #[allow(dead_code, reason = "each test crate uses a part of it")]
 mod support;
 
+use alloc::rc::Rc;
+use core::cell::Cell;
+use core::panic::AssertUnwindSafe;
 use std::alloc::System;
-use std::cell::Cell;
-use std::rc::Rc;
+use std::panic::catch_unwind;
 
 use proptest::prelude::*;
 use stratalloc_resource::conformance;
@@ -166,7 +170,7 @@ fn scopes_end_where_they_say_also_over_chunks_and_unwinding() {
             });
             assert_eq!((outer.used(), outer.count()), (used, count));
         }
-        let unwound = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let unwound = catch_unwind(AssertUnwindSafe(|| {
             outer.scope(|inner| {
                 inner.alloc([3_u8; 1000]);
                 panic!("on purpose");
@@ -185,17 +189,17 @@ fn an_iterator_may_allocate_in_the_same_frame() {
     let frame = Frame::<Speed, _>::growing(FromGlobal::new(&System));
     let words = frame.alloc_slice_fill_iter((0..1000).map(|n| &*frame.alloc_fmt(format_args!("<{n}>"))));
     assert!(words.iter().enumerate().all(|(n, word)| *word == format!("<{n}>")));
-    let none = frame.alloc_slice_fill_iter(std::iter::empty::<u64>());
+    let none = frame.alloc_slice_fill_iter(core::iter::empty::<u64>());
     assert!(none.is_empty() && frame.alloc_str("").is_empty());
-    assert_eq!(frame.alloc_slice_fill_iter(std::iter::repeat_n((), 7)).len(), 7);
+    assert_eq!(frame.alloc_slice_fill_iter(core::iter::repeat_n((), 7)).len(), 7);
 }
 
 #[test]
 fn a_value_that_cannot_be_formatted_ends_the_string() {
     struct Silent;
-    impl std::fmt::Display for Silent {
-        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            Err(std::fmt::Error)
+    impl core::fmt::Display for Silent {
+        fn fmt(&self, _: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+            Err(core::fmt::Error)
         }
     }
     let mut bytes = memory(64);
@@ -228,7 +232,7 @@ fn an_arena_drops_the_youngest_first_and_each_once() {
     let mut arena = Arena::new(Frame::<Chunks<64, 64>, _>::growing(FromGlobal::new(&System)));
     arena.alloc(falls(1));
     arena.alloc_slice_fill_iter([falls(2), falls(3)]);
-    arena.alloc_slice_fill_iter(std::iter::empty::<Falls>());
+    arena.alloc_slice_fill_iter(core::iter::empty::<Falls>());
     arena.alloc(4_u64);
     let last = arena.alloc_with(|| falls(5));
     last.0 = 6;
@@ -241,7 +245,7 @@ fn an_arena_drops_the_youngest_first_and_each_once() {
     for number in [7, 9, 8] {
         arena.alloc(falls(number));
     }
-    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| arena.reset())).is_err());
+    assert!(catch_unwind(AssertUnwindSafe(|| arena.reset())).is_err());
     drop(arena);
     assert_eq!(row.get(), 897);
 }

@@ -19,7 +19,7 @@
 //!
 //! | operation | cost |
 //! | --- | --- |
-//! | allocation, constant layout | 8 instructions without calls: load, align, compare, store |
+//! | allocation, constant layout | 10 instructions without calls (x86-64; 8 with `MinAlign`): load, align, compare, store |
 //! | allocation that does not fit | a walk over the kept chunks; one upstream request if none fits |
 //! | [`deallocate`](stratalloc_resource::MemoryResource::deallocate) | the youngest block: the cursor goes back; any other: nothing happens |
 //! | [`reallocate`](stratalloc_resource::MemoryResource::reallocate) | the youngest block, and every shrink: in place; else a copy |

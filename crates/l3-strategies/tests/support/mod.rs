@@ -1,8 +1,8 @@
 //! Generated operations on a resource, beside a shadow map of what must be live.
 
+use alloc::collections::BTreeMap;
 use core::alloc::Layout;
 use core::mem::MaybeUninit;
-use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use stratalloc_resource::conformance::{Config, Failure, Report};
