@@ -1,11 +1,17 @@
 //! Allocation strategies behind one contract.
 #![no_std]
 
+#[cfg(all(test, loom))]
+extern crate alloc;
+
 pub mod tlsf;
 
 mod fixed;
 pub mod frame;
 mod misuse;
+#[cfg(all(test, loom))]
+mod models;
+pub mod pool;
 mod room;
 pub mod stack;
 

@@ -29,7 +29,8 @@ impl<O: Order, U: MemoryResource> Stack<'_, O, U> {
             return Some(MisuseKind::InteriorPointer);
         }
         // SAFETY: in the list: LIFO.
-        if unsafe { header.as_ref() }.is_released() {
+        let released = unsafe { header.as_ref() }.is_released();
+        if released {
             return Some(MisuseKind::DoubleRelease);
         }
         if !block.is_aligned(align) {
@@ -42,7 +43,6 @@ impl<O: Order, U: MemoryResource> Stack<'_, O, U> {
     fn end_of(&self, header: NonNull<Header>) -> usize {
         // SAFETY: headers of the list: LIFO.
         let above = self.headers().find(|above| unsafe { above.as_ref() }.below == Some(header));
-        // SAFETY: as above.
         above.map_or(self.cursor.get().addr().get(), |above| {
             // SAFETY: as above.
             self.base_address() + unsafe { above.as_ref() }.end()

@@ -127,6 +127,13 @@ impl Shadow {
         self.live.remove(&key)
     }
 
+    /// Takes a block out of the shadow, for whoever releases it by other means.
+    pub(crate) fn remove(&mut self, index: usize) -> Result<Option<MemoryBlock>, TestCaseError> {
+        let Some(old) = self.take(index) else { return Ok(None) };
+        prop_assert!(old.intact(old.block.len(), old.block));
+        Ok(Some(old.block))
+    }
+
     /// One operation of the contract; refusals are left to the kit.
     pub(crate) fn step<R: MemoryResource + Validate + Owns>(
         &mut self,

@@ -1,0 +1,8 @@
+//! Loom: every interleaving of small cases of what threads share here, on the real code.
+//!
+//! `RUSTFLAGS="--cfg loom" cargo test -p stratalloc-strategies --release --lib loom`
+//!
+//! The main thread only joins: loom runs it first where it can, and then never tries the order in which a plain load comes
+//! after the others' exchanges.
+
+mod return_list;

@@ -1,0 +1,143 @@
+//! The contract, kept by a pool.
+
+use core::alloc::Layout;
+use core::ptr::NonNull;
+
+use stratalloc_resource::{
+    Alignment, AllocError, MemoryBlock, MemoryResource, Owns, ResourceId, ResourceInfo, SizeClasses,
+    ThreadSafety,
+};
+
+use super::Pool;
+use crate::misuse::{self, CHECKED, MisuseKind};
+
+/// The kind of all pools and their remotes.
+pub(super) struct PoolKind;
+
+impl<U: MemoryResource> Pool<'_, U> {
+    /// Whether a block of the pool starts at `address`; what is wrong if not.
+    pub(super) fn place_of(&self, address: usize) -> Result<(), MisuseKind> {
+        let (len, fresh) = (self.len[0], self.fresh.get().addr().get());
+        for region in self.regions() {
+            let offset = address.wrapping_sub(region.first.addr().get());
+            if offset < region.count * len {
+                let cut = address.wrapping_sub(fresh) >= self.fresh_count.get() * len;
+                return if offset % len != 0 {
+                    Err(MisuseKind::InteriorPointer)
+                } else if cut {
+                    Ok(())
+                } else {
+                    // Never handed out.
+                    Err(MisuseKind::DoubleRelease)
+                };
+            }
+        }
+        Err(MisuseKind::ForeignBlock)
+    }
+
+    /// Whether a block may be handed back; if not, that is reported. Always true in a fast build; O(free) in a checked one.
+    #[inline(always)]
+    pub(super) fn may_return(&self, start: NonNull<u8>) -> bool {
+        if CHECKED { self.may_return_checked(start) } else { true }
+    }
+
+    #[cold]
+    fn may_return_checked(&self, start: NonNull<u8>) -> bool {
+        let place = self.place_of(start.addr().get());
+        let free = place.is_ok() && self.free_blocks().any(|block| block.cast() == start);
+        let wrong = place.err().or(free.then_some(MisuseKind::DoubleRelease));
+        if let Some(kind) = wrong {
+            misuse::report("pool", kind, start.addr().get());
+        }
+        wrong.is_none()
+    }
+
+    /// As [`may_return`](Self::may_return) for a block with its length and alignment.
+    #[inline(always)]
+    fn fits(&self, block: MemoryBlock, align: Alignment) -> bool {
+        if !CHECKED {
+            return true;
+        }
+        let wrong = if block.len() > self.len[0] {
+            Some(MisuseKind::WrongSize)
+        } else {
+            (align > self.align()).then_some(MisuseKind::WrongAlignment)
+        };
+        if let Some(kind) = wrong {
+            misuse::report("pool", kind, block.address());
+        }
+        wrong.is_none()
+    }
+}
+
+// SAFETY:
+// * Fit: blocks are `len` long and at multiples of the alignment; other requests are refused;
+// * Disjoint: POOL; Stable: the pool touches free blocks only, and they lie outside the value;
+// * Threads: not `Sync`; remotes only push. Re-entrancy: upstream is called while the lists are at rest;
+// * Errors: values. Identity: the first region, which stays until the drop; remotes have the same and hand blocks to the pool.
+unsafe impl<U: MemoryResource> MemoryResource for Pool<'_, U> {
+    #[inline]
+    fn allocate(&self, layout: Layout) -> Result<MemoryBlock, AllocError> {
+        if layout.size() > self.len[0] {
+            return Err(AllocError::Unsupported);
+        }
+        if layout.align() > self.config.align().bytes() {
+            return Err(AllocError::BadAlignment);
+        }
+        self.take()
+    }
+
+    #[inline]
+    unsafe fn deallocate(&self, block: MemoryBlock, align: Alignment) {
+        if self.fits(block, align) {
+            // SAFETY: a live block of ours: this function's contract.
+            unsafe { self.give(block.as_non_null()) };
+        }
+    }
+
+    #[inline]
+    unsafe fn reallocate(
+        &self,
+        block: MemoryBlock,
+        new_size: usize,
+        _: Alignment,
+    ) -> Result<MemoryBlock, AllocError> {
+        if new_size <= self.len[0] {
+            Ok(MemoryBlock::new(block.as_non_null(), self.len[0]))
+        } else if new_size <= isize::MAX.unsigned_abs() {
+            Err(AllocError::Unsupported)
+        } else {
+            Err(AllocError::SizeOverflow)
+        }
+    }
+
+    fn identity(&self) -> ResourceId {
+        ResourceId::new::<PoolKind>(self.name)
+    }
+
+    fn info(&self) -> ResourceInfo<'_> {
+        let info = ResourceInfo::new("pool", ThreadSafety::Confined)
+            .with_size_classes(SizeClasses::slice(&self.len))
+            .with_max_size(self.len[0])
+            .with_max_align(self.config.align());
+        let own = self.total.get() * self.len[0];
+        let allowed = self.config.max_blocks().checked_mul(self.len[0]);
+        let possible = self.upstream.info().capacity.map(|capacity| capacity.saturating_add(own));
+        match (allowed, possible) {
+            (None, None) => info,
+            (allowed, possible) => {
+                info.with_capacity(allowed.unwrap_or(usize::MAX).min(possible.unwrap_or(usize::MAX)))
+            }
+        }
+    }
+}
+
+// SAFETY: live blocks lie in the pool's regions, and nobody else's do; only addresses are compared.
+unsafe impl<U: MemoryResource> Owns for Pool<'_, U> {
+    fn owns(&self, ptr: *const u8) -> bool {
+        self.regions().any(|region| {
+            let offset = ptr.addr().wrapping_sub(region.first.addr().get());
+            offset < region.count * self.len[0]
+        })
+    }
+}
