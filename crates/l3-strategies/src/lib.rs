@@ -8,6 +8,8 @@ pub mod tlsf;
 
 mod fixed;
 pub mod frame;
+#[cfg(target_has_atomic = "64")]
+pub mod lock_free_pool;
 mod misuse;
 #[cfg(all(test, loom))]
 mod models;

@@ -5,4 +5,5 @@
 //! The main thread only joins: loom runs it first where it can, and then never tries the order in which a plain load comes
 //! after the others' exchanges.
 
+mod indices;
 mod return_list;

@@ -73,7 +73,10 @@ impl World {
 /// (of a link).
 #[test]
 fn loom_returned_blocks_arrive_whole() {
-    loom::model(|| {
+    let mut model = loom::model::Builder::new();
+    // Unbounded it takes minutes.
+    model.preemption_bound = Some(3);
+    model.check(|| {
         let world = World::new(3);
         let threads: [fn(&World) -> Vec<usize>; 3] = [
             |world| {

@@ -1,0 +1,110 @@
+//! The contract, kept by a lock-free pool.
+
+use core::alloc::Layout;
+
+use stratalloc_resource::{
+    Alignment, AllocError, MemoryBlock, MemoryResource, Owns, ResourceId, ResourceInfo, SizeClasses,
+    ThreadSafety, Validate, Violation,
+};
+
+use super::LockFreePool;
+use crate::misuse::{self, CHECKED, MisuseKind};
+
+/// The kind of all lock-free pools.
+struct LockFreePoolKind;
+
+impl<U: MemoryResource> LockFreePool<'_, U> {
+    /// Whether length and alignment may be a block's; if not, that is reported. Always true in a fast build.
+    #[inline(always)]
+    fn fits(&self, block: MemoryBlock, align: Alignment) -> bool {
+        if !CHECKED {
+            return true;
+        }
+        let wrong = if block.len() > self.len[0] {
+            Some(MisuseKind::WrongSize)
+        } else {
+            (align > self.align).then_some(MisuseKind::WrongAlignment)
+        };
+        if let Some(kind) = wrong {
+            misuse::report("lock-free pool", kind, block.address());
+        }
+        wrong.is_none()
+    }
+}
+
+// SAFETY:
+// * Fit: blocks are `len` long, a multiple of the alignment, from an aligned first; other requests are refused;
+// * Disjoint: FREE-ONE; Stable: the pool touches links only, and the room does not move with the value;
+// * Threads: FREE-ONE, and the stack's release and acquire carry a block's contents. Re-entrancy: nothing is called;
+// * Errors: values; FREE-FULL. Identity: the address of the first block.
+unsafe impl<U: MemoryResource> MemoryResource for LockFreePool<'_, U> {
+    #[inline]
+    fn allocate(&self, layout: Layout) -> Result<MemoryBlock, AllocError> {
+        if layout.size() > self.len[0] {
+            return Err(AllocError::Unsupported);
+        }
+        if layout.align() > self.align.bytes() {
+            return Err(AllocError::BadAlignment);
+        }
+        self.take()
+    }
+
+    #[inline]
+    unsafe fn deallocate(&self, block: MemoryBlock, align: Alignment) {
+        if self.fits(block, align) {
+            // SAFETY: a live block of ours: this function's contract.
+            unsafe { self.give(block.as_non_null()) };
+        }
+    }
+
+    #[inline]
+    unsafe fn reallocate(
+        &self,
+        block: MemoryBlock,
+        new_size: usize,
+        _: Alignment,
+    ) -> Result<MemoryBlock, AllocError> {
+        if new_size <= self.len[0] {
+            Ok(MemoryBlock::new(block.as_non_null(), self.len[0]))
+        } else if new_size <= isize::MAX.unsigned_abs() {
+            Err(AllocError::Unsupported)
+        } else {
+            Err(AllocError::SizeOverflow)
+        }
+    }
+
+    fn identity(&self) -> ResourceId {
+        ResourceId::new::<LockFreePoolKind>(self.first.addr().get())
+    }
+
+    fn info(&self) -> ResourceInfo<'_> {
+        ResourceInfo::new("lock-free pool", ThreadSafety::Shared)
+            .with_size_classes(SizeClasses::slice(&self.len))
+            .with_max_size(self.len[0])
+            .with_max_align(self.align)
+            .with_capacity(self.block_count() * self.len[0])
+    }
+}
+
+// SAFETY: live blocks lie among the pool's, and nobody else's do; only addresses are compared.
+unsafe impl<U: MemoryResource> Owns for LockFreePool<'_, U> {
+    fn owns(&self, ptr: *const u8) -> bool {
+        ptr.addr().wrapping_sub(self.first.addr().get()) < self.block_count() * self.len[0]
+    }
+}
+
+impl<U: MemoryResource> Validate for LockFreePool<'_, U> {
+    fn validate(&self) -> Result<(), Violation> {
+        let look = self.indices.look(self.links());
+        let (used, free, count) = (look.used as usize, look.free as usize, self.block_count());
+        if let Some(index) = look.strange {
+            let terms = &["index", "used"];
+            return Err(Violation::new("LFP-1", "index < used", terms, &[index as usize, used]));
+        }
+        if free > used || used > count {
+            let terms = &["free", "used", "count"];
+            return Err(Violation::new("LFP-2", "free <= used <= count", terms, &[free, used, count]));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,116 @@
+//! The lock-free pool's indices: threads take blocks, use them, and give them back.
+//!
+//! A block's payload is a cell that its holder writes, so two holders, or one whose predecessor's writes have not arrived, are
+//! a reported race.
+
+use alloc::vec::Vec;
+
+use loom::sync::Arc;
+use loom::thread;
+use stratalloc_primitives::primitive::atomic::AtomicU32;
+use stratalloc_primitives::primitive::cell::UnsafeCell;
+
+use crate::lock_free_pool::Indices;
+
+struct World {
+    indices: Indices,
+    links: Vec<AtomicU32>,
+    payloads: Vec<UnsafeCell<u32>>,
+}
+
+// SAFETY: a payload is touched by its block's holder only, which is what the models check.
+unsafe impl Sync for World {}
+// SAFETY: as above.
+unsafe impl Send for World {}
+
+impl World {
+    fn new(count: u32) -> Arc<Self> {
+        Arc::new(Self {
+            indices: Indices::new(count),
+            links: (0..count).map(|_| AtomicU32::new(0)).collect(),
+            payloads: (0..count).map(|_| UnsafeCell::new(0)).collect(),
+        })
+    }
+
+    fn take(&self) -> Option<u32> {
+        let index = self.indices.take(&self.links)?;
+        self.touch(index);
+        Some(index)
+    }
+
+    fn give(&self, index: u32) {
+        self.touch(index);
+        assert!(self.indices.give(&self.links, index), "{index} was free already");
+    }
+
+    fn touch(&self, index: u32) {
+        // SAFETY: held by the calling thread; loom reports it if that is wrong.
+        self.payloads[index as usize].with_mut(|payload| unsafe { *payload += 1 });
+    }
+}
+
+fn check(world: fn() -> Arc<World>, bodies: &'static [fn(&World)], preemptions: Option<usize>) {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = preemptions;
+    model.check(move || {
+        let world = world();
+        let spawn = |body: &fn(&World)| {
+            let (world, body) = (world.clone(), *body);
+            thread::spawn(move || body(&world))
+        };
+        let threads: Vec<_> = bodies.iter().map(spawn).collect();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        let look = world.indices.look(&world.links);
+        assert_eq!((look.free, look.strange), (look.used, None), "all came back");
+    });
+}
+
+/// Two threads, each with a block for itself, take and give twice: none is ever refused (FREE-FULL), none has another's block.
+///
+/// Weakened and seen failing: `take` without its second `pop`: "none is refused".
+#[test]
+fn loom_as_many_blocks_as_threads_are_enough() {
+    let twice = |world: &World| {
+        for _ in 0..2 {
+            let index = world.take().expect("none is refused");
+            world.give(index);
+        }
+    };
+    check(|| World::new(2), &[twice, twice], Some(3));
+}
+
+/// One block, two threads: whoever has it gets what the other wrote.
+///
+/// Weakened and seen failing: the stack's `push` exchange relaxed, its `pop` load relaxed: "Concurrent write accesses to
+/// `UnsafeCell`".
+#[test]
+fn loom_a_block_goes_from_hand_to_hand() {
+    let once = |world: &World| {
+        if let Some(index) = world.take() {
+            world.give(index);
+        }
+    };
+    check(|| World::new(1), &[once, once], None);
+    check(|| World::new(1), &[once, once, once], Some(2));
+}
+
+/// One thread takes two and gives the first back, while another is inside a take: the ABA case.
+///
+/// Weakened and seen failing: the stack without its version: "Concurrent write accesses to `UnsafeCell`".
+#[test]
+fn loom_a_block_that_left_and_came_back() {
+    let filled = || {
+        let world = World::new(2);
+        let (first, second) = (world.take().unwrap(), world.take().unwrap());
+        world.give(first);
+        world.give(second);
+        world
+    };
+    let two = |world: &World| {
+        let (first, second) = (world.take(), world.take());
+        first.into_iter().for_each(|index| world.give(index));
+        second.into_iter().for_each(|index| world.give(index));
+    };
+    let one = |world: &World| world.take().into_iter().for_each(|index| world.give(index));
+    check(filled, &[two, one], None);
+}
