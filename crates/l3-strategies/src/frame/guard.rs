@@ -193,10 +193,17 @@ impl<P: Policy, U: MemoryResource> Frame<'_, P, U> {
         })
     }
 
+    /// Damage is reported once: whoever catches the panic meets the drop of the frame next, and a second panic would abort.
+    pub(super) fn expect_damage(&self, kind: MisuseKind) {
+        if matches!(kind, MisuseKind::Overflow | MisuseKind::Underflow) {
+            self.youngest.set(None);
+        }
+    }
+
     /// Reports the first damage among blocks that are about to be given up.
     pub(super) fn report_damage(&self, oldest: Option<NonNull<Guard>>) {
         if let Err(misuse) = self.verify_from(oldest) {
-            // Reported once: who catches the panic meets the drop of the frame next.
+            // Reported once, as above.
             self.youngest.set(oldest);
             misuse::report("frame", misuse.kind(), misuse.address());
         }

@@ -63,6 +63,9 @@ impl<P: Policy, U: MemoryResource> Frame<'_, P, U> {
         let wrong =
             if P::CANARIES { self.guard_of(block, align).err() } else { self.wrong_with(block, align) };
         wrong.is_none_or(|kind| {
+            if P::CANARIES {
+                self.expect_damage(kind);
+            }
             misuse::report("frame", kind, block.address());
             false
         })

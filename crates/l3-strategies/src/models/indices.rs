@@ -49,16 +49,15 @@ impl World {
     }
 }
 
-fn check(world: fn() -> Arc<World>, bodies: &'static [fn(&World)], preemptions: Option<usize>) {
+fn check<const N: usize>(world: fn() -> Arc<World>, bodies: [fn(&World); N], preemptions: Option<usize>) {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = preemptions;
     model.check(move || {
         let world = world();
-        let spawn = |body: &fn(&World)| {
-            let (world, body) = (world.clone(), *body);
+        let threads = bodies.map(|body| {
+            let world = world.clone();
             thread::spawn(move || body(&world))
-        };
-        let threads: Vec<_> = bodies.iter().map(spawn).collect();
+        });
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         let look = world.indices.look(&world.links);
         assert_eq!((look.free, look.strange), (look.used, None), "all came back");
@@ -76,7 +75,7 @@ fn loom_as_many_blocks_as_threads_are_enough() {
             world.give(index);
         }
     };
-    check(|| World::new(2), &[twice, twice], Some(3));
+    check(|| World::new(2), [twice, twice], Some(3));
 }
 
 /// One block, two threads: whoever has it gets what the other wrote.
@@ -90,8 +89,8 @@ fn loom_a_block_goes_from_hand_to_hand() {
             world.give(index);
         }
     };
-    check(|| World::new(1), &[once, once], None);
-    check(|| World::new(1), &[once, once, once], Some(2));
+    check(|| World::new(1), [once, once], None);
+    check(|| World::new(1), [once, once, once], Some(2));
 }
 
 /// One thread takes two and gives the first back, while another is inside a take: the ABA case.
@@ -112,5 +111,5 @@ fn loom_a_block_that_left_and_came_back() {
         second.into_iter().for_each(|index| world.give(index));
     };
     let one = |world: &World| world.take().into_iter().for_each(|index| world.give(index));
-    check(filled, &[two, one], None);
+    check(filled, [two, one], None);
 }

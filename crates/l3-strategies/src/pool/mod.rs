@@ -42,7 +42,9 @@
 //! // SAFETY: just taken, and owned by the message from now on.
 //! let mut message = unsafe { OwnedBlock::from_parts(block, pool.align(), pool.remote()) };
 //! std::thread::scope(|scope| {
-//!     scope.spawn(move || message.as_uninit_mut()[0].write(1)); // dropped there, returned to the pool
+//!     scope.spawn(move || {
+//!         message.as_uninit_mut()[0].write(1);
+//!     }); // dropped there, returned to the pool
 //! });
 //! assert_eq!(pool.usage().live, 0);
 //! # Ok::<(), stratalloc_resource::AllocError>(())
@@ -142,7 +144,7 @@ impl<'m> Pool<'m> {
         let pool = Self::empty(config, Fixed)?;
         let memory = MemoryBlock::new(NonNull::from(&mut *memory).cast(), memory.len());
         // SAFETY: borrowed mutably for as long as the pool.
-        unsafe { pool.add_region(memory) }.ok_or(AllocError::CapacityExhausted)?;
+        unsafe { pool.add_region(memory, config.max_blocks()) }.ok_or(AllocError::CapacityExhausted)?;
         Ok(pool.named())
     }
 }
@@ -275,19 +277,18 @@ impl<U: MemoryResource> Pool<'_, U> {
             answer => answer,
         }?;
         // SAFETY: upstream's, and ours until the pool is dropped. With at least one block: `request` asked for it.
-        unsafe { self.add_region(memory) }.ok_or(AllocError::OutOfMemory)
+        unsafe { self.add_region(memory, wish) }.ok_or(AllocError::OutOfMemory)
     }
 
-    /// Makes `memory` a region of fresh blocks. Only called while there are no others.
+    /// Makes `memory` a region of at most `most` fresh blocks. Only called while there are no others.
     ///
     /// # Safety
     ///
     /// `memory` is the pool's alone, as long as it lives.
-    unsafe fn add_region(&self, memory: MemoryBlock) -> Option<()> {
-        let allowed = self.config.max_blocks().saturating_sub(self.total.get());
+    unsafe fn add_region(&self, memory: MemoryBlock, most: usize) -> Option<()> {
         let next = self.regions.get();
         // SAFETY: this function's contract.
-        let region = unsafe { region::make(memory, allowed, self.len[0], self.config.align(), next) }?;
+        let region = unsafe { region::make(memory, most, self.len[0], self.config.align(), next) }?;
         // SAFETY: just made.
         let Region { first, count, .. } = unsafe { region.read() };
         self.regions.set(Some(region));
