@@ -67,7 +67,8 @@ impl Indices {
     pub(crate) fn take(&self, links: &[AtomicU32]) -> Option<u32> {
         let index = match self.pop(links) {
             Some(index) => index,
-            // The last look is for FREE-FULL: since the first one somebody may have taken the last fresh block and given it back.
+            // The last look is for FREE-FULL: since the first one, somebody may have given a block back and somebody else,
+            // who had seen the stack empty as well, may have taken the last fresh one.
             None => self.take_fresh().or_else(|| self.pop(links))?,
         };
         if CHECKED && let Some(link) = links.get(index as usize) {

@@ -231,7 +231,8 @@ impl<'m, U: MemoryResource> LockFreePool<'m, U> {
         let quotient = (offset >> self.shift).wrapping_mul(self.inverse);
         #[expect(clippy::cast_possible_truncation, reason = "less than `count`: this function's contract")]
         let index = quotient as u32;
-        if !self.indices.give(self.links(), index) {
+        let given = self.indices.give(self.links(), index);
+        if CHECKED && !given {
             misuse::report("lock-free pool", MisuseKind::DoubleRelease, start.addr().get());
         }
     }

@@ -64,9 +64,13 @@ fn check<const N: usize>(world: fn() -> Arc<World>, bodies: [fn(&World); N], pre
     });
 }
 
-/// Two threads, each with a block for itself, take and give twice: none is ever refused (FREE-FULL), none has another's block.
+/// Two threads, each with a block for itself, take and give twice: none is ever refused, none has another's block.
 ///
-/// Weakened and seen failing: `take` without its second `pop`: "none is refused".
+/// Not modelled: that a thread is not refused where there are more threads than blocks and one is free (FREE-FULL); a witness
+/// of that would have to know at which moment others hold one. `Indices::take` argues for it.
+///
+/// Weakened and seen failing: the stack's `push` exchange relaxed, its first `pop` load relaxed, no version: "Concurrent write
+/// accesses to `UnsafeCell`".
 #[test]
 fn loom_as_many_blocks_as_threads_are_enough() {
     let twice = |world: &World| {

@@ -18,7 +18,7 @@
 //!
 //! | operation | cost |
 //! | --- | --- |
-//! | [`take`](Pool::take), [`give`](Pool::give) | four and three instructions: a list of which only the head is touched |
+//! | [`take`](Pool::take), [`give`](Pool::give) | six and three instructions: a list of which only the head is touched |
 //! | the list is empty | one swap if something was returned; else a cut from fresh memory; else an upstream request |
 //! | [`PoolRemote`]: release | one compare-and-swap, repeated if another thread was faster |
 //! | reallocate | nothing within the block's length; never moves |
@@ -28,7 +28,7 @@
 //!
 //! **Use it** for objects of one type that come and go: particles, nodes, messages that one thread makes and others finish
 //! with. **Use something else** when blocks are *made* by many threads ([`LockFreePool`](crate::lock_free_pool)), when sizes
-//! differ (a [`tlsf`](crate::tlsf) heap), or when all of them die together (a [`frame`](crate::frame) is twice as fast).
+//! differ (a [`tlsf`](crate::tlsf) heap), or when all of them die together (a [`frame`](crate::frame)).
 //!
 //! **Source:** the free list is folklore (Knuth 1, 2.2.3); fresh memory cut lazily: Kenwright, *Fast efficient fixed-size memory
 //! pool*, 2012; returning by a list that only one thread takes from: Leijen's *mimalloc*, 2019.

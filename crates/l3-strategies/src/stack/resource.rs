@@ -18,10 +18,14 @@ impl<O: Order, U: MemoryResource> Stack<'_, O, U> {
     /// What is wrong with a block that is handed back. O(depth), unless it is the top one.
     #[cold]
     fn wrong_with(&self, block: MemoryBlock, align: Alignment) -> Option<MisuseKind> {
-        let header = Header::before(block.as_non_null());
         if !self.owns(block.as_ptr()) {
             return Some(MisuseKind::ForeignBlock);
         }
+        if block.address() - self.base_address() < Header::SIZE {
+            return Some(MisuseKind::InteriorPointer);
+        }
+        // SAFETY: in the room, and not at its beginning.
+        let header = unsafe { Header::before(block.as_non_null()) };
         if block.as_non_null() >= self.cursor.get() {
             return Some(MisuseKind::DoubleRelease);
         }
@@ -69,8 +73,12 @@ impl<O: Order, U: MemoryResource> Stack<'_, O, U> {
 
     /// Resizes the block without moving it, if that can be.
     #[inline(always)]
-    fn resize_in_place(&self, block: MemoryBlock, new_size: usize) -> Option<MemoryBlock> {
-        let header = Header::before(block.as_non_null());
+    fn resize_in_place(
+        &self,
+        header: NonNull<Header>,
+        block: MemoryBlock,
+        new_size: usize,
+    ) -> Option<MemoryBlock> {
         if self.top.get() == Some(header) && new_size <= self.limit.wrapping_sub(block.address()) {
             self.note_peak();
             // SAFETY: at most the limit.
@@ -97,7 +105,8 @@ unsafe impl<O: Order, U: MemoryResource> MemoryResource for Stack<'_, O, U> {
     #[inline]
     unsafe fn deallocate(&self, block: MemoryBlock, align: Alignment) {
         if self.may_return(block, align) {
-            let header = Header::before(block.as_non_null());
+            // SAFETY: a block of ours: this function's contract.
+            let header = unsafe { Header::before(block.as_non_null()) };
             self.expect_top(header, block);
             self.release(header);
         }
@@ -114,14 +123,16 @@ unsafe impl<O: Order, U: MemoryResource> MemoryResource for Stack<'_, O, U> {
         if !self.may_return(block, align) {
             return Err(AllocError::NotOwned);
         }
-        if let Some(resized) = self.resize_in_place(block, new_size) {
+        // SAFETY: a block of ours: this function's contract.
+        let header = unsafe { Header::before(block.as_non_null()) };
+        if let Some(resized) = self.resize_in_place(header, block, new_size) {
             return Ok(resized);
         }
         let moved = self.allocate(layout)?;
         // SAFETY: both are live and `block.len()` long at least (shrinking stays in place); they do not overlap: LIFO.
         unsafe { moved.as_ptr().copy_from_nonoverlapping(block.as_ptr(), block.len()) };
         // Not the caller's order: the block moved, so nothing is reported.
-        self.release(Header::before(block.as_non_null()));
+        self.release(header);
         Ok(moved)
     }
 
