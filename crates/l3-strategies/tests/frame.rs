@@ -146,6 +146,36 @@ fn a_reset_keeps_chunks_and_a_cycle_asks_upstream_once() {
     assert_eq!(upstream.usage().live_blocks, 0);
 }
 
+/// Chunks of exactly what is needed: alignment and the rounding of the policy must be in it.
+#[test]
+fn a_growing_frame_serves_every_request() {
+    const SIZES: usize = if cfg!(miri) { 5 } else { 200 };
+    fn serves<P: Policy>() {
+        for (size, align) in (0..SIZES).flat_map(|size| (0..14).map(move |log2| (size, 1 << log2))) {
+            let frame = Frame::<P, _>::growing(FromGlobal::new(&System));
+            assert!(frame.try_alloc_layout(layout(size, align)).is_ok(), "{size} {align}");
+        }
+    }
+    serves::<Chunks<64, 64>>();
+    serves::<MinAlign<256, Chunks<64, 64>>>();
+    serves::<Chunks<64, 64, Safety>>();
+}
+
+#[test]
+fn the_chunk_that_names_a_frame_stays_while_blocks_live() {
+    let mut bytes = memory(1 << 20);
+    let upstream: Tlsf<'_> = Tlsf::over(&mut bytes).unwrap();
+    let mut frame = Frame::<Speed, _>::growing(&upstream);
+    let named = frame.identity();
+    frame.alloc_layout(layout(100_000, 1));
+    assert_eq!(frame.collect(), 0, "the kept chunk is the name");
+    assert_eq!((frame.identity(), upstream.usage().live_blocks), (named, 2));
+    frame.validate().unwrap();
+    frame.reset();
+    frame.collect();
+    assert_eq!(upstream.usage().live_blocks, 0);
+}
+
 #[test]
 fn an_upstream_that_refuses_the_wish_is_asked_for_the_need() {
     let mut bytes = memory(3000);

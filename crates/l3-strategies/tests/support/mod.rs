@@ -17,7 +17,11 @@ pub(crate) fn config() -> Config {
 }
 
 pub(crate) fn memory(len: usize) -> Vec<MaybeUninit<u8>> {
-    vec![MaybeUninit::uninit(); len]
+    let mut memory = Vec::with_capacity(len);
+    // (`vec!` would write each byte, which takes Miri a minute.)
+    // SAFETY: within the capacity; `MaybeUninit` is initialised whatever it holds.
+    unsafe { memory.set_len(len) };
+    memory
 }
 
 pub(crate) fn layout(size: usize, align: usize) -> Layout {
