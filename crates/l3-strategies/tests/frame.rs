@@ -22,7 +22,7 @@ use stratalloc_strategies::frame::{
     Arena, CacheLined, Chunks, Counted, Frame, Marker, MinAlign, Policy, Safety, Speed,
 };
 use stratalloc_strategies::tlsf::Tlsf;
-use support::{Op, Shadow, config, layout, memory, ops, passed};
+use support::{Op, Shadow, config, layout, memory, ops, passed, range_of};
 
 fn conforms<P: Policy>(validated: &conformance::Config) {
     let mut bytes = memory(2 << 20);
@@ -80,9 +80,10 @@ fn every_buffer_serves_to_its_last_byte() {
     let mut bytes = memory(400);
     for start in 0..20 {
         for len in 0..200 {
+            let inside = range_of(&bytes[start..start + len]);
             let frame: Frame = Frame::over(&mut bytes[start..start + len]);
-            for _ in 0..len {
-                assert!(frame.allocate(layout(1, 1)).is_ok());
+            for index in 0..len {
+                assert_eq!(frame.allocate(layout(1, 1)).unwrap().address(), inside.start + index);
             }
             assert_eq!(frame.allocate(layout(0, 1)), Err(AllocError::CapacityExhausted));
             assert_eq!((frame.used(), frame.remaining()), (len, 0));

@@ -17,7 +17,7 @@ use stratalloc_resource::conformance;
 use stratalloc_resource::{Alignment, AllocError, FromGlobal, MemoryBlock, MemoryResource, Owns, Validate};
 use stratalloc_strategies::lock_free_pool::LockFreePool;
 use stratalloc_strategies::pool::PoolConfig;
-use support::{Op, Shadow, config, layout, memory, ops, passed};
+use support::{Op, Shadow, config, layout, memory, ops, passed, range_of};
 
 fn lines() -> PoolConfig {
     PoolConfig::new(100, Alignment::constant::<64>())
@@ -69,12 +69,14 @@ fn every_buffer_is_either_refused_or_serves() {
     for start in 0..20 {
         for len in 0..250 {
             let config = PoolConfig::new(5, Alignment::constant::<4>());
+            let inside = range_of(&bytes[start..start + len]);
             match LockFreePool::over(config, &mut bytes[start..start + len]) {
                 Err(error) => assert!(error == AllocError::CapacityExhausted && len < 16, "{start} {len}"),
                 Ok(mut pool) => {
                     let mut places = BTreeSet::new();
                     while let Ok(block) = pool.take() {
                         assert!(places.insert(block.address()) && block.len() == 8);
+                        assert!(inside.start <= block.address() && block.end_address() <= inside.end);
                     }
                     assert_eq!((places.len(), pool.usage().total), (pool.block_count(), pool.block_count()));
                     assert!(len - places.len() * 12 < 20, "{len} bytes, {} blocks", places.len());

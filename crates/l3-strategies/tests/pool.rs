@@ -19,7 +19,7 @@ use stratalloc_resource::{
 };
 use stratalloc_strategies::pool::{Pool, PoolConfig};
 use stratalloc_strategies::tlsf::Tlsf;
-use support::{Op, Shadow, config, layout, memory, ops, passed};
+use support::{Op, Shadow, config, layout, memory, ops, passed, range_of};
 
 fn lines() -> PoolConfig {
     PoolConfig::new(100, Alignment::constant::<64>())
@@ -81,12 +81,14 @@ fn every_buffer_is_either_refused_or_serves() {
     let mut bytes = memory(300);
     for start in 0..20 {
         for len in 0..250 {
+            let inside = range_of(&bytes[start..start + len]);
             match Pool::over(PoolConfig::of::<[u32; 5]>(), &mut bytes[start..start + len]) {
                 Err(error) => assert!(error == AllocError::CapacityExhausted && len < 100, "{start} {len}"),
                 Ok(pool) => {
                     let mut places = BTreeSet::new();
                     while let Ok(block) = pool.take() {
                         assert!(places.insert(block.address()) && block.len() == 24);
+                        assert!(inside.start <= block.address() && block.end_address() <= inside.end);
                     }
                     assert_eq!(places.len(), pool.usage().total);
                     pool.validate().unwrap();

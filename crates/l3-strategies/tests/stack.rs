@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use stratalloc_resource::conformance;
 use stratalloc_resource::{Alignment, AllocError, Allocator, FromGlobal, MemoryResource, Validate};
 use stratalloc_strategies::stack::{AnyOrder, Order, Stack, StackMarker, Strict};
-use support::{Op, Shadow, config, layout, memory, ops, passed};
+use support::{Op, Shadow, config, layout, memory, ops, passed, range_of};
 
 #[test]
 fn conforms_over_memory_and_over_an_upstream() {
@@ -50,9 +50,11 @@ fn every_buffer_serves_or_refuses() {
     let mut bytes = memory(200);
     for start in 0..20 {
         for len in 0..100 {
+            let inside = range_of(&bytes[start..start + len]);
             let stack: Stack = Stack::over(&mut bytes[start..start + len]);
             let mut blocks = Vec::new();
             while let Ok(block) = stack.allocate(layout(5, 4)) {
+                assert!(inside.start <= block.address() && block.end_address() <= inside.end);
                 blocks.push(block);
             }
             assert!(stack.validate().is_ok() && (len < 32 || !blocks.is_empty()));

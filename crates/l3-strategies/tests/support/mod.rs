@@ -24,6 +24,12 @@ pub(crate) fn memory(len: usize) -> Vec<MaybeUninit<u8>> {
     memory
 }
 
+/// The addresses of a buffer.
+pub(crate) fn range_of(memory: &[MaybeUninit<u8>]) -> core::ops::Range<usize> {
+    let range = memory.as_ptr_range();
+    range.start.addr()..range.end.addr()
+}
+
 pub(crate) fn layout(size: usize, align: usize) -> Layout {
     Layout::from_size_align(size, align).unwrap()
 }
