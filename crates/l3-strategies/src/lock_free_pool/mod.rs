@@ -297,7 +297,7 @@ mod tests {
         }
         for len in 1..200_usize {
             let shift = len.trailing_zeros();
-            for count in [0, 1, 2, 3, 1000, 123_456_789, usize::MAX / len] {
+            for count in [0, 1, 2, 3, 1000, usize::MAX / len / 3, usize::MAX / len] {
                 assert_eq!(((count * len) >> shift).wrapping_mul(inverse(len >> shift)), count);
             }
         }
