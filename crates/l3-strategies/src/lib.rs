@@ -1,4 +1,7 @@
 //! Allocation strategies behind one contract.
 #![no_std]
 
+mod misuse;
 pub mod tlsf;
+
+pub use misuse::{Misuse, MisuseHook, MisuseKind, set_misuse_hook};

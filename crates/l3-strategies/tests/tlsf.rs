@@ -15,6 +15,9 @@ use stratalloc_resource::{
 };
 use stratalloc_strategies::tlsf::{GrowingTlsf, Tlsf};
 
+#[cfg(debug_assertions)]
+mod child;
+
 fn passed(outcome: Result<Report, Failure>) -> Report {
     outcome.unwrap_or_else(|failure| panic!("{failure}"))
 }
@@ -148,7 +151,9 @@ fn misuse_is_refused_by_the_checked_release() {
         ("another's block", foreign, align),
         ("a pointer to the stack", MemoryBlock::new(NonNull::from(&stack).cast(), 8), Alignment::ONE),
         ("not where payloads begin", at(1, 10), Alignment::ONE),
+        ("inside a block", at(16, 10), align),
         ("longer than it is", at(0, block.len() + 1), align),
+        ("much shorter than it is", at(0, 1), align),
         ("an alignment it does not have", at(0, 100), Alignment::constant::<{ 1 << 20 }>()),
     ];
     for (what, wrong, align) in cases {
@@ -164,15 +169,93 @@ fn misuse_is_refused_by_the_checked_release() {
 }
 
 #[cfg(debug_assertions)]
-#[test]
-#[should_panic(expected = "is no live block of this resource")]
-fn a_double_release_is_reported_where_assertions_are_on() {
-    let mut bytes = memory(4096);
-    let heap: Tlsf<'_> = Tlsf::over(&mut bytes).unwrap();
-    let block = heap.allocate(layout(100, 16)).unwrap();
-    for _ in 0..2 {
-        // SAFETY: the second is the mistake.
-        unsafe { heap.deallocate(block, Alignment::constant::<16>()) };
+mod reports {
+    use super::*;
+
+    const ALIGN: Alignment = Alignment::constant::<16>();
+
+    /// Commits `misuse` with two live blocks, neighbours, in a child. The report must be `what` about the first of them, `offset` further.
+    fn reported(test: &str, what: &str, offset: usize, misuse: fn(&Tlsf<'_>, MemoryBlock, MemoryBlock)) {
+        let said = child::last_words(&format!("reports::{test}"), || {
+            let mut bytes = memory(4096);
+            let heap: Tlsf<'_> = Tlsf::over(&mut bytes).unwrap();
+            let block = || heap.allocate(layout(100, 16)).unwrap();
+            let (first, second) = (block(), block());
+            println!("expected: tlsf: the block at {:#x} ", first.address() + offset);
+            misuse(&heap, first, second);
+        });
+        let start = said.split("expected: ").nth(1).and_then(|rest| rest.lines().next()).unwrap();
+        assert!(said.contains(&format!("{start}{what}")), "{said}");
+    }
+
+    fn release(heap: &Tlsf<'_>, block: MemoryBlock, align: Alignment) {
+        // SAFETY: not given, which is what these tests are about: the checked build notices before it does harm.
+        unsafe { heap.deallocate(block, align) };
+    }
+
+    #[test]
+    fn double_release() {
+        reported("double_release", "is released, but not live", 0, |heap, first, _| {
+            release(heap, first, ALIGN);
+            release(heap, first, ALIGN);
+        });
+    }
+
+    #[test]
+    fn double_release_after_merging() {
+        reported(
+            "double_release_after_merging",
+            "is released, but not live",
+            128 - 16,
+            |heap, first, second| {
+                release(heap, first, ALIGN);
+                release(heap, second, ALIGN);
+                release(heap, second, ALIGN);
+            },
+        );
+    }
+
+    #[test]
+    fn foreign_block() {
+        reported("foreign_block", "is released here, but came from elsewhere", 0, |_, first, _| {
+            let mut bytes = memory(4096);
+            let other: Tlsf<'_> = Tlsf::over(&mut bytes).unwrap();
+            release(&other, first, ALIGN);
+        });
+    }
+
+    #[test]
+    fn interior_pointer() {
+        reported("interior_pointer", "is released, but no block starts there", 32, |heap, first, _| {
+            // SAFETY: inside the block.
+            unsafe { first.as_ptr().write_bytes(0, first.len()) };
+            // SAFETY: as above.
+            let inside = unsafe { first.as_non_null().add(32) };
+            release(heap, MemoryBlock::new(inside, 8), ALIGN);
+        });
+    }
+
+    #[test]
+    fn too_long() {
+        reported("too_long", "is released with a length that it never had", 0, |heap, first, _| {
+            release(heap, MemoryBlock::new(first.as_non_null(), first.len() + 1), ALIGN);
+        });
+    }
+
+    #[test]
+    fn too_short() {
+        reported("too_short", "is released with a length that it never had", 0, |heap, first, _| {
+            release(heap, first.truncated(50).unwrap(), ALIGN);
+        });
+    }
+
+    #[test]
+    fn write_behind_the_end() {
+        reported("write_behind_the_end", "was written to after its last byte", 0, |heap, first, second| {
+            // SAFETY: still in the pool: the header of the block behind, which is the mistake.
+            unsafe { first.as_ptr().add(first.len()).write_bytes(0x5A, 8) };
+            release(heap, second, ALIGN);
+        });
     }
 }
 
@@ -272,7 +355,9 @@ fn run<R: MemoryResource + Validate + Owns>(
                         prop_assert!(block.len() >= size && block.is_aligned(old.align));
                         prop_assert!(old.intact(old.block.len().min(size), block));
                         let below = live.range(..block.end_address()).next_back();
-                        prop_assert!(below.is_none_or(|(_, other)| other.block.end_address() <= block.address()));
+                        prop_assert!(
+                            below.is_none_or(|(_, other)| other.block.end_address() <= block.address())
+                        );
                         live.insert(block.address(), Live::new(block, size, old.align, mark));
                     }
                 }

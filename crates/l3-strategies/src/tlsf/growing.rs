@@ -5,14 +5,14 @@ use core::fmt;
 use core::ptr::NonNull;
 
 use stratalloc_resource::{
-    Alignment, AllocError, Collect, MemoryBlock, MemoryResource, Owns, ResourceId, ResourceInfo, ThreadSafety,
-    Validate, Violation, reallocate_by_moving,
+    Alignment, AllocError, Collect, MemoryBlock, MemoryResource, Owns, ResourceId, ResourceInfo,
+    ThreadSafety, Validate, Violation, reallocate_by_moving,
 };
 
 use super::algorithm::Core;
 use super::block::{GRANULE, HEADER, block_size};
 use super::pool::{OVERHEAD, Pool};
-use super::{TlsfKind, TlsfUsage, debug_check, refusal};
+use super::{TlsfUsage, refusal};
 
 /// What chunks are aligned to; a pool needs no more.
 const CHUNK_ALIGN: Alignment = Alignment::constant::<GRANULE>();
@@ -56,7 +56,15 @@ impl<U: MemoryResource, const FLI: usize, const SLI: usize> GrowingTlsf<U, FLI, 
     ///
     /// # Errors
     ///
-    /// The upstream's, or [`AllocError::Unsupported`] for a chunk too small for a block.
+    /// The upstream's, or [`AllocError::Unsupported`] for a chunk too small for a block:
+    ///
+    /// ```
+    /// # use stratalloc_resource::{AllocError, FromGlobal};
+    /// use stratalloc_strategies::tlsf::GrowingTlsf;
+    ///
+    /// let refused = GrowingTlsf::<_>::new(FromGlobal::new(&std::alloc::System), 16);
+    /// assert_eq!(refused.err(), Some(AllocError::Unsupported));
+    /// ```
     pub fn new(upstream: U, chunk: usize) -> Result<Self, AllocError> {
         let heap = Self { core: Core::new(), upstream, chunk };
         heap.grow(chunk)?;
@@ -64,12 +72,21 @@ impl<U: MemoryResource, const FLI: usize, const SLI: usize> GrowingTlsf<U, FLI, 
     }
 
     /// Where the chunks come from.
+    ///
+    /// ```
+    /// # use stratalloc_resource::{AllocError, FromGlobal, MemoryResource};
+    /// use stratalloc_strategies::tlsf::GrowingTlsf;
+    ///
+    /// let heap: GrowingTlsf<_> = GrowingTlsf::new(FromGlobal::new(&std::alloc::System), 4096)?;
+    /// assert_eq!(heap.upstream().info().name, "global");
+    /// # Ok::<(), AllocError>(())
+    /// ```
     #[must_use]
     pub const fn upstream(&self) -> &U {
         &self.upstream
     }
 
-    /// Counts blocks and bytes; O(blocks).
+    /// Counts blocks and bytes; O(blocks). An example is at [`TlsfUsage`].
     #[must_use]
     pub fn usage(&self) -> TlsfUsage {
         self.core.usage()
@@ -194,9 +211,10 @@ unsafe impl<U: MemoryResource, const FLI: usize, const SLI: usize> MemoryResourc
 
     #[inline]
     unsafe fn deallocate(&self, block: MemoryBlock, align: Alignment) {
-        debug_check(&self.core, block, align);
-        // SAFETY: a live block of ours: this function's contract.
-        unsafe { self.core.deallocate(block.as_non_null()) };
+        if self.core.admits(block, align) {
+            // SAFETY: a live block of ours: this function's contract.
+            unsafe { self.core.deallocate(block.as_non_null()) };
+        }
     }
 
     unsafe fn reallocate(
@@ -205,7 +223,9 @@ unsafe impl<U: MemoryResource, const FLI: usize, const SLI: usize> MemoryResourc
         new_size: usize,
         align: Alignment,
     ) -> Result<MemoryBlock, AllocError> {
-        debug_check(&self.core, block, align);
+        if !self.core.admits(block, align) {
+            return Err(AllocError::NotOwned);
+        }
         // SAFETY: a live block of ours: this function's contract.
         if let Some(resized) = unsafe { self.core.resize(block.as_non_null(), new_size) } {
             return Ok(resized);
@@ -215,7 +235,7 @@ unsafe impl<U: MemoryResource, const FLI: usize, const SLI: usize> MemoryResourc
     }
 
     fn identity(&self) -> ResourceId {
-        ResourceId::new::<TlsfKind>(self.core.pools().last().map_or(0, |pool| pool.first.address()))
+        self.core.identity()
     }
 
     fn info(&self) -> ResourceInfo<'_> {
