@@ -1,6 +1,7 @@
 //! Allocation strategies behind one contract.
 #![no_std]
 
+pub mod buddy;
 mod misuse;
 pub mod tlsf;
 
