@@ -282,19 +282,16 @@ fn fixed<const FLI: usize, const SLI: usize>(
     ops: Vec<model::Op>,
 ) -> Result<(), TestCaseError> {
     let mut bytes = memory(offset + len);
+    let sizes = ops.iter().filter_map(|op| if let model::Op::Other(size) = op { Some(*size) } else { None });
+    let mut more: Vec<_> = sizes.map(memory).collect();
+    let mut more = more.iter_mut();
     let heap: Tlsf<'_, FLI, SLI> = Tlsf::new();
     // A buffer too small for a block leaves a heap without memory, which is a configuration like others.
     let _ = heap.add_pool(&mut bytes[offset..]);
-    let mut pools = 1;
-    model::run(
-        &heap,
-        ops,
-        |size| {
-            let memory: &'static mut [MaybeUninit<u8>] = Box::leak(memory(size).into_boxed_slice());
-            pools += usize::from(heap.add_pool(memory).is_ok());
-        },
-        |shadow| model::sound(&heap, shadow),
-    )?;
+    let add_pool = |_| {
+        let _ = more.next().map(|pool| heap.add_pool(pool));
+    };
+    model::run(&heap, ops, add_pool, |shadow| model::sound(&heap, shadow))?;
     let usage = heap.usage();
     prop_assert_eq!((usage.used, usage.live_blocks, usage.free), (0, 0, usage.total));
     Ok(())
