@@ -34,7 +34,7 @@ use stratalloc_resource::{
 /// The variants of [`AllocError`].
 const CAUSES: usize = 7;
 
-/// A resource that counts; see the tables in the sources.
+/// A resource that counts; see the [module](self).
 ///
 /// It is equal to the resource below, whose blocks it hands out; what goes back there directly is not counted.
 ///

@@ -55,7 +55,7 @@ const RELEASED: usize = !LIVE;
 const FRESH: u8 = 0xCD;
 const STALE: u8 = 0xDD;
 
-/// A resource with canaries around its blocks; see the picture in the sources.
+/// A resource with canaries around its blocks; see the [module](self).
 ///
 /// What it finds goes to the [hook](crate::set_damage_hook), in every build.
 ///

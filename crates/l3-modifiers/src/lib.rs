@@ -37,16 +37,16 @@
 //! not `Sync`, [`Counted`] goes where the count is wanted.
 #![no_std]
 
-mod counted;
+pub mod counted;
 mod damage;
-mod fallback;
-mod guarded;
+pub mod fallback;
+pub mod guarded;
 mod info;
-mod locked;
+pub mod locked;
 mod moving;
 mod padded;
-mod segregate;
-mod tracked;
+pub mod segregate;
+pub mod tracked;
 
 pub use counted::{Counted, Counts};
 pub use damage::{Damage, DamageHook, DamageKind, set_damage_hook};

@@ -30,7 +30,7 @@ use stratalloc_resource::{
 use crate::info::{both, limited, reach};
 use crate::moving::move_between;
 
-/// `A` for requests of up to `N` bytes, `B` for larger ones; see the picture in the sources.
+/// `A` for requests of up to `N` bytes, `B` for larger ones; see the [module](self).
 ///
 /// ```
 /// use core::alloc::Layout;

@@ -19,6 +19,9 @@
 //! **When not.** When the first link is full for long, every request asks it in vain; and a release asks it too, so a link whose `Owns` is
 //! O(pools) should have few. Whoever knows from the size where a block belongs takes [`Segregate`](crate::Segregate), which need not ask.
 //!
+//! **Misuse.** A link must not draw its memory from a link before it: both would then claim the same addresses, and releases would go to the
+//! wrong one. A foreign block goes to the last link, which reports it if it can.
+//!
 //! After A. Alexandrescu's composable allocators (*std::allocator is to allocation what std::vector is to vexation*, 2015).
 
 mod chain;
@@ -37,7 +40,7 @@ use crate::moving::move_between;
 pub use chain::FallbackChain;
 pub use error::{ChainError, LinkFailure};
 
-/// `A`, and where it refuses, `B`.
+/// `A`, and where it refuses, `B`; see the [module](self).
 ///
 /// ```
 /// use core::alloc::Layout;

@@ -72,7 +72,7 @@ unsafe impl<L: RawLock> RawLock for &L {
     }
 }
 
-/// A resource behind a lock; see the [`RawLock`] it takes.
+/// A resource behind a lock, a [`SpinLock`] unless said otherwise; see the [module](self).
 ///
 /// ```
 /// use core::alloc::Layout;

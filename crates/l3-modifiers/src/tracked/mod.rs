@@ -48,7 +48,7 @@ use record::{PADDING, Record};
 /// The source line of a request, if it came through [`Tracked::here`].
 type Source = Option<&'static Location<'static>>;
 
-/// A resource that knows what is live; see the picture in the sources.
+/// A resource that knows what is live; see the [module](self).
 ///
 /// ```
 /// use core::alloc::Layout;
@@ -178,6 +178,45 @@ impl<R, L: RawLock> Tracked<R, L> {
                 next = record.next();
             }
         });
+    }
+
+    /// Checks the list, whatever the resource below can check: TRACK-LINK, each record is live and linked back; TRACK-SUM, the counts are
+    /// those of the list.
+    ///
+    /// ```
+    /// use stratalloc_modifiers::Tracked;
+    ///
+    /// assert!(Tracked::new("below").validate_list().is_ok());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The first equation that does not hold.
+    pub fn validate_list(&self) -> Result<(), Violation> {
+        self.locked(|| {
+            let (mut next, mut before, mut blocks, mut bytes) = (self.list.get(), None, 0, 0_usize);
+            while let Some(record) = next {
+                // SAFETY: in the list, up to which every record was found sound.
+                let here = unsafe { record.as_ref() };
+                if blocks == self.blocks.get() || !here.is_sound(before) {
+                    let formula = "a listed record is live and linked back";
+                    return Err(Violation::new("TRACK-LINK", formula, &["record"], &[record.addr().get()]));
+                }
+                (blocks, bytes) = (blocks + 1, bytes + here.describe().size);
+                (before, next) = (next, here.next());
+            }
+            if (blocks, bytes) != (self.blocks.get(), self.bytes.get()) {
+                let values = [blocks, self.blocks.get(), bytes, self.bytes.get()];
+                let terms = &["listed", "blocks", "listed bytes", "bytes"];
+                return Err(Violation::new(
+                    "TRACK-SUM",
+                    "listed == blocks, in number and bytes",
+                    terms,
+                    &values,
+                ));
+            }
+            Ok(())
+        })
     }
 
     /// The same resource for requests of the line that calls this.
@@ -366,32 +405,9 @@ impl<R: Collect, L: RawLock> Collect for Tracked<R, L> {
 }
 
 impl<R: Validate, L: RawLock> Validate for Tracked<R, L> {
-    /// TRACK-LINK: each record is live and linked back; TRACK-SUM: `blocks` and `bytes` are those of the list. Then the inner resource.
+    /// Those of the [list](Tracked::validate_list), then the inner resource's.
     fn validate(&self) -> Result<(), Violation> {
-        self.locked(|| {
-            let (mut next, mut before, mut blocks, mut bytes) = (self.list.get(), None, 0, 0_usize);
-            while let Some(record) = next {
-                // SAFETY: in the list, up to which every record was found sound.
-                let here = unsafe { record.as_ref() };
-                if blocks == self.blocks.get() || !here.is_sound(before) {
-                    let formula = "a listed record is live and linked back";
-                    return Err(Violation::new("TRACK-LINK", formula, &["record"], &[record.addr().get()]));
-                }
-                (blocks, bytes) = (blocks + 1, bytes + here.describe().size);
-                (before, next) = (next, here.next());
-            }
-            if (blocks, bytes) != (self.blocks.get(), self.bytes.get()) {
-                let values = [blocks, self.blocks.get(), bytes, self.bytes.get()];
-                let terms = &["listed", "blocks", "listed bytes", "bytes"];
-                return Err(Violation::new(
-                    "TRACK-SUM",
-                    "listed == blocks, in number and bytes",
-                    terms,
-                    &values,
-                ));
-            }
-            Ok(())
-        })?;
+        self.validate_list()?;
         self.inner.validate()
     }
 }
