@@ -1,4 +1,5 @@
 //! Compositions through the conformance kit: each is a resource like any other.
+#![cfg(not(loom))]
 
 use core::alloc::Layout;
 use core::mem::MaybeUninit;

@@ -1,5 +1,5 @@
 //! What guarded and tracked blocks say when their contract was broken, each in a child process that dies of it.
-#![cfg(not(miri))]
+#![cfg(not(any(miri, loom)))]
 
 use core::alloc::Layout;
 use core::mem::MaybeUninit;

@@ -1,6 +1,7 @@
 //! What each modifier adds, on small cases, and generated operations against a shadow map.
 //!
 //! The kit is in `compositions.rs`, what is said of damaged blocks in `damage.rs`.
+#![cfg(not(loom))]
 
 use core::alloc::Layout;
 use core::cell::Cell;

@@ -1,15 +1,15 @@
 //! [`SpinLock`]: waiting by looking again.
 //!
 //! ```text
-//!   free ── swap(true) answers false ──► held ── store(false) ──► free
-//!             └─ answers true: look, without writing, until it is free
+//!   free ── exchange false for true ──► held ── store(false) ──► free
+//!             └─ it was true: look, without writing, until it is free
 //! ```
 //!
 //! | access | order | pairs with | carries |
 //! | --- | --- | --- | --- |
-//! | `acquire`: swap that answers false | **acquire** | `release` | what the last holder wrote |
-//! | `acquire`: loads while waiting | relaxed | – | a guess |
-//! | `release`: store | **release** | swap | what this holder wrote |
+//! | `acquire`: exchange that succeeds | **acquire** | `release` | what the last holder wrote |
+//! | `acquire`: exchange that fails, loads while waiting | relaxed | – | a guess |
+//! | `release`: store | **release** | exchange | what this holder wrote |
 
 use stratalloc_primitives::const_unless_loom;
 use stratalloc_primitives::primitive::atomic::{AtomicBool, Ordering};
@@ -38,16 +38,25 @@ impl SpinLock {
         }
     }
 
+    #[inline(always)]
+    fn try_acquire(&self) -> bool {
+        self.held.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
     #[cold]
     #[inline(never)]
     fn acquire_slow(&self) {
         let mut looks = 0_u32;
         loop {
-            while self.held.load(Ordering::Relaxed) {
-                looks += 1;
-                if looks.is_multiple_of(LOOKS) { yield_now() } else { hint::spin_loop() }
+            looks = looks.wrapping_add(1);
+            if looks.is_multiple_of(LOOKS) {
+                yield_now()
+            } else {
+                hint::spin_loop()
             }
-            if !self.held.swap(true, Ordering::Acquire) {
+            // Loom may let a relaxed load see the past for ever; only the exchange decides.
+            let seems_held = cfg!(not(loom)) && self.held.load(Ordering::Relaxed);
+            if !seems_held && self.try_acquire() {
                 return;
             }
         }
@@ -70,11 +79,11 @@ impl Default for SpinLock {
     }
 }
 
-// SAFETY: only the swap that finds `false` returns, and `false` is written by the holder alone; acquire and release pair on the word.
+// SAFETY: only the exchange that finds `false` returns, and `false` is written by the holder alone; acquire and release pair on the word.
 unsafe impl RawLock for SpinLock {
     #[inline]
     fn acquire(&self) {
-        if self.held.swap(true, Ordering::Acquire) {
+        if !self.try_acquire() {
             self.acquire_slow();
         }
     }
