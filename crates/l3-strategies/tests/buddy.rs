@@ -11,7 +11,7 @@ use stratalloc_resource::conformance::{self, Config, Failure, Report};
 use stratalloc_resource::{Alignment, AllocError, MemoryBlock, MemoryResource, Owns, Validate};
 use stratalloc_strategies::buddy::Buddy;
 
-#[cfg(all(debug_assertions, not(miri)))]
+#[cfg(all(any(debug_assertions, feature = "checked"), not(miri)))]
 mod child;
 mod model;
 
@@ -80,7 +80,8 @@ fn a_range_larger_than_the_largest_block_has_several() {
     assert_eq!((buddy.info().max_size, buddy.largest_free()), (Some(256), 256));
     assert!(buddy.usage().free_blocks > 30);
     assert_eq!(buddy.allocate(layout(257, 1)), Err(AllocError::Unsupported));
-    assert_eq!(buddy.allocate(layout(1, 512)), Err(AllocError::Unsupported));
+    assert_eq!(buddy.allocate(layout(1, 512)), Err(AllocError::BadAlignment));
+    assert_eq!(Buddy::<'_, 3, 64>::new().allocate(layout(0, 512)), Err(AllocError::BadAlignment));
     buddy.validate().unwrap();
 }
 
@@ -195,7 +196,7 @@ fn a_write_after_release_is_seen_by_validate() {
     assert_ne!(keeper.address(), block.address());
 }
 
-#[cfg(all(debug_assertions, not(miri)))]
+#[cfg(all(any(debug_assertions, feature = "checked"), not(miri)))]
 mod reports {
     use super::*;
 

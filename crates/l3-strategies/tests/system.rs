@@ -8,7 +8,7 @@ use stratalloc_resource::conformance::{self, Config, Failure, Report};
 use stratalloc_resource::{Alignment, AllocError, Collect, MemoryResource};
 use stratalloc_strategies::system::System;
 
-#[cfg(all(debug_assertions, not(miri)))]
+#[cfg(all(any(debug_assertions, feature = "checked"), not(miri)))]
 mod child;
 mod model;
 
@@ -76,7 +76,7 @@ fn what_no_address_space_holds_is_refused() {
     unsafe { System.deallocate(block, Alignment::ONE) };
 }
 
-#[cfg(all(debug_assertions, not(miri)))]
+#[cfg(all(any(debug_assertions, feature = "checked"), not(miri)))]
 mod reports {
     use super::*;
 

@@ -14,7 +14,7 @@ use stratalloc_resource::{
 };
 use stratalloc_strategies::tlsf::{GrowingTlsf, Tlsf};
 
-#[cfg(all(debug_assertions, not(miri)))]
+#[cfg(all(any(debug_assertions, feature = "checked"), not(miri)))]
 mod child;
 mod model;
 
@@ -109,6 +109,7 @@ fn a_pool_larger_than_the_largest_block_becomes_several() {
     let heap: Tlsf<'_, 4, 4> = Tlsf::over(&mut bytes).unwrap();
     assert!(heap.usage().free_blocks > 6);
     assert_eq!(heap.allocate(layout(512, 1)), Err(AllocError::Unsupported));
+    assert_eq!(heap.allocate(layout(1, 1024)), Err(AllocError::BadAlignment));
     let largest = heap.info().max_size.unwrap();
     assert!(heap.allocate(layout(largest, 1)).is_ok());
 }
@@ -168,7 +169,7 @@ fn misuse_is_refused_by_the_checked_release() {
     assert!(!heap.owns(foreign.as_ptr()));
 }
 
-#[cfg(all(debug_assertions, not(miri)))]
+#[cfg(all(any(debug_assertions, feature = "checked"), not(miri)))]
 mod reports {
     use super::*;
 

@@ -8,7 +8,7 @@
 //! | operation | cost |
 //! | --- | --- |
 //! | `allocate` | that of the first link that serves it, and of each refusal before |
-//! | `deallocate` | one [`Owns`](stratalloc_resource::Owns) per link before the block's own |
+//! | `deallocate` | one [`Owns`] per link before the block's own |
 //! | `reallocate` | the owner's; where it refuses, the other links are asked in order, and the block moves |
 //! | memory | none |
 //!

@@ -388,7 +388,13 @@ impl<const ORDERS: usize, const MIN: usize> Buddy<'_, ORDERS, MIN> {
     /// Why there is no block for `layout`.
     #[cold]
     fn refusal(&self, layout: Layout) -> AllocError {
-        if self.tree.can_ever(layout) { AllocError::CapacityExhausted } else { AllocError::Unsupported }
+        if self.tree.can_ever(layout.size(), layout.align()) {
+            AllocError::CapacityExhausted
+        } else if self.tree.can_ever(0, layout.align()) {
+            AllocError::Unsupported
+        } else {
+            AllocError::BadAlignment
+        }
     }
 }
 

@@ -5,7 +5,6 @@
 //! **TILE** The free and the live blocks cover the range without gaps and without overlap, each aligned to its size.
 //! **BUDDIES** No two buddies of the same order below the highest are both free.
 
-use core::alloc::Layout;
 use core::num::NonZero;
 use core::ptr::NonNull;
 
@@ -240,9 +239,9 @@ impl<const ORDERS: usize, const MIN: usize> Tree<ORDERS, MIN> {
             })
     }
 
-    /// Whether some state of the range could serve `layout`; without a range, whether some range could.
-    pub(super) fn can_ever(&self, layout: Layout) -> bool {
-        let order = Self::order(layout.size(), layout.align());
+    /// Whether some state of the range could serve `size` bytes at `align`; without a range, whether some range could.
+    pub(super) fn can_ever(&self, size: usize, align: usize) -> bool {
+        let order = Self::order(size, align);
         if self.is_empty() { order < ORDERS } else { order <= self.top }
     }
 }

@@ -89,25 +89,25 @@ impl<const FLI: usize, const SLI: usize> Core<FLI, SLI> {
         })
     }
 
-    /// The bytes that one block must have for `layout`, and with room to place it.
+    /// The bytes that a block must have for `size` bytes, and with room to place them at `align`.
     #[inline(always)]
-    fn sizes(layout: Layout) -> Option<(usize, usize)> {
-        let size = block_size(layout.size())?;
+    fn sizes(size: usize, align: usize) -> Option<(usize, usize)> {
+        let size = block_size(size)?;
         // A gap before an aligned payload is 0 or a block of its own, so it may take `align` and a granule more.
-        let gap = if layout.align() <= GRANULE { 0 } else { layout.align() + GRANULE };
+        let gap = if align <= GRANULE { 0 } else { align + GRANULE };
         let search = size.checked_add(gap)?;
         (search <= Self::MAX_BLOCK).then_some((size, search))
     }
 
-    /// Whether some state of the pools could serve `layout`.
-    pub(super) fn can_ever(layout: Layout) -> bool {
-        Self::sizes(layout).is_some()
+    /// Whether some state of some pools could serve `size` bytes at `align`.
+    pub(super) fn can_ever(size: usize, align: usize) -> bool {
+        Self::sizes(size, align).is_some()
     }
 
     /// A block for `layout`, or `None` if no free block is large enough.
     #[inline]
     pub(super) fn allocate(&self, layout: Layout) -> Option<MemoryBlock> {
-        let (size, search) = Self::sizes(layout)?;
+        let (size, search) = Self::sizes(layout.size(), layout.align())?;
         let (mut block, mut found) = self.bins.take(search)?;
         if layout.align() > GRANULE {
             // SAFETY: taken from the bins just now; its size leaves room for the gap: `sizes`.

@@ -126,7 +126,7 @@ impl<U: MemoryResource, const FLI: usize, const SLI: usize> GrowingTlsf<U, FLI, 
     #[cold]
     #[inline(never)]
     fn allocate_growing(&self, layout: Layout) -> Result<MemoryBlock, AllocError> {
-        if !Core::<FLI, SLI>::can_ever(layout) {
+        if !Core::<FLI, SLI>::can_ever(layout.size(), layout.align()) {
             return Err(refusal::<FLI, SLI>(layout));
         }
         // `can_ever` bounds the sum by the largest block, far below overflow.

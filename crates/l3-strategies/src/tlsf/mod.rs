@@ -256,7 +256,13 @@ impl<'m, const FLI: usize, const SLI: usize> Tlsf<'m, FLI, SLI> {
 /// Why no free block could serve `layout`.
 #[cold]
 fn refusal<const FLI: usize, const SLI: usize>(layout: Layout) -> AllocError {
-    if Core::<FLI, SLI>::can_ever(layout) { AllocError::CapacityExhausted } else { AllocError::Unsupported }
+    if Core::<FLI, SLI>::can_ever(layout.size(), layout.align()) {
+        AllocError::CapacityExhausted
+    } else if Core::<FLI, SLI>::can_ever(0, layout.align()) {
+        AllocError::Unsupported
+    } else {
+        AllocError::BadAlignment
+    }
 }
 
 // SAFETY:
