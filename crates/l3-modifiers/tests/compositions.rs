@@ -161,6 +161,8 @@ fn two_over_the_same_links_are_one_and_others_are_not() {
     assert!(equal(&one, &Fallback::new(&tlsf, &buddy)));
     assert!(!equal(&one, &Fallback::new(&buddy, &tlsf)), "another order");
     assert!(!equal(&one, &tlsf) && !equal(&one, &buddy), "a link");
+    assert!(!equal(&one, &Fallback::new(&tlsf, &System)), "another second link");
+    assert!(!equal(&one, &Fallback::new(&buddy, &buddy)), "another first link");
     assert!(equal(&FallbackChain::new((&tlsf, &buddy)), &one));
     assert!(equal(&Segregate::<100, _, _>::new(&tlsf, &buddy), &Segregate::<100, _, _>::new(&tlsf, &buddy)));
     assert!(!equal(&Segregate::<100, _, _>::new(&tlsf, &buddy), &Segregate::<101, _, _>::new(&tlsf, &buddy)));

@@ -210,6 +210,25 @@ fn guarded_bytes_are_filled_on_both_ways() {
 }
 
 #[test]
+fn what_is_within_the_limits_is_served_padding_included() {
+    fn largest<R: MemoryResource>(resource: &R) {
+        let info = resource.info();
+        let (size, align) = (info.max_size.unwrap(), info.max_align.unwrap());
+        let layout = Layout::from_size_align(size, align.bytes()).unwrap();
+        let block =
+            resource.allocate(layout).unwrap_or_else(|error| panic!("{}: {layout:?}: {error}", info.name));
+        // SAFETY: live.
+        unsafe { resource.deallocate(block, align) };
+        assert!(size >= 1000, "{}: of 8192 bytes, {size} are left", info.name);
+    }
+    let mut bytes = memory(100_000);
+    let buddy = Buddy::<'_, 8, 64>::over(&mut bytes).unwrap();
+    largest(&Guarded::new(&buddy));
+    largest(&Tracked::new(&buddy));
+    largest(&Guarded::new(Tracked::new(&buddy)));
+}
+
+#[test]
 fn tracked_blocks_are_listed_with_their_lines() {
     let tracked = Tracked::new(FromGlobal::new(&Global));
     let line = line!() + 1;

@@ -237,6 +237,22 @@ mod reports {
     }
 
     #[test]
+    fn interior_pointer_behind_what_looks_like_a_header() {
+        let test = "interior_pointer_behind_what_looks_like_a_header";
+        reported(test, "is released, but no block starts there", 16, |heap, first, _| {
+            // Everywhere 32 bytes, used, behind a free block: as the header it is in order, as the next one it is not.
+            for word in 0..first.len() / size_of::<usize>() {
+                // SAFETY: inside the block.
+                let place = unsafe { first.as_ptr().cast::<usize>().add(word) };
+                // SAFETY: as above; payloads are aligned to words.
+                unsafe { place.write(32 | 2) };
+            }
+            let (_, inside) = first.split_at(16).unwrap();
+            release(heap, inside.truncated(24).unwrap(), Alignment::ONE);
+        });
+    }
+
+    #[test]
     fn too_long() {
         reported("too_long", "is released with a length that it never had", 0, |heap, first, _| {
             release(heap, MemoryBlock::new(first.as_non_null(), first.len() + 1), ALIGN);

@@ -27,8 +27,12 @@ pub(crate) enum Op {
     Other(usize),
 }
 
+/// The largest request and the longest run; Miri is slow.
+const LARGE: usize = if cfg!(miri) { 4000 } else { 100_000 };
+const MOST: usize = if cfg!(miri) { 40 } else { 120 };
+
 pub(crate) fn ops() -> impl Strategy<Value = Vec<Op>> {
-    let sizes = prop_oneof![4 => 0_usize..200, 2 => 0_usize..3000, 1 => 0_usize..100_000];
+    let sizes = prop_oneof![4 => 0_usize..200, 2 => 0_usize..3000, 1 => 0_usize..LARGE];
     let op = prop_oneof![
         5 => (sizes.clone(), 0_u32..9, any::<bool>())
             .prop_map(|(size, align, zeroed)| Op::Allocate { size, align, zeroed }),
@@ -36,7 +40,7 @@ pub(crate) fn ops() -> impl Strategy<Value = Vec<Op>> {
         2 => (any::<usize>(), sizes).prop_map(|(index, size)| Op::Reallocate { index, size }),
         1 => (0_usize..4000).prop_map(Op::Other),
     ];
-    proptest::collection::vec(op, 1..120)
+    proptest::collection::vec(op, 1..MOST)
 }
 
 /// A live block: what was asked for, and the byte that it is full of.
