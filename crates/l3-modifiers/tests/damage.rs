@@ -60,11 +60,17 @@ fn guarded_overflow_by_one() {
 
 #[test]
 fn guarded_overflow_of_the_last_canary_byte() {
-    let what = ("guarded", "was written to behind its end, 15 bytes further");
-    reported("guarded_overflow_of_the_last_canary_byte", what, Guarded::new, |guarded, block| {
-        poke(block, 115);
-        release(guarded, block);
-    });
+    const LAST: usize = 2 * size_of::<usize>() - 1;
+    let said = format!("was written to behind its end, {LAST} bytes further");
+    reported(
+        "guarded_overflow_of_the_last_canary_byte",
+        ("guarded", &said),
+        Guarded::new,
+        |guarded, block| {
+            poke(block, (SIZE + LAST).cast_signed());
+            release(guarded, block);
+        },
+    );
 }
 
 #[test]

@@ -257,9 +257,9 @@ fn a_damaged_record_is_seen_by_validate() {
     let block = tracked.allocate(layout(10)).unwrap();
     tracked.validate().unwrap();
     // SAFETY: the record before the block, which is the mistake; in the pool.
-    let before = unsafe { block.as_ptr().sub(48) };
-    // SAFETY: as above; not the link that would be followed.
-    unsafe { before.write_bytes(0x5A, 48) };
+    let before = unsafe { block.as_ptr().sub(6 * size_of::<usize>()) };
+    // SAFETY: as above; all but the links.
+    unsafe { before.write_bytes(0x5A, 6 * size_of::<usize>()) };
     assert_eq!(tracked.validate().unwrap_err().invariant(), "TRACK-LINK");
 }
 
