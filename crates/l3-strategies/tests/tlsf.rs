@@ -70,6 +70,21 @@ fn conforms_over_an_upstream_and_gives_everything_back() {
 }
 
 #[test]
+fn a_growing_heap_without_live_blocks_is_where_it_began() {
+    let mut whole = memory(1 << 20);
+    let upstream: Tlsf<'_> = Tlsf::over(&mut whole).unwrap();
+    let heap: GrowingTlsf<_, 16, 16> = GrowingTlsf::new(&upstream, 10_000).unwrap();
+    let (usage, blocks) =
+        (upstream.usage(), [20_000, 3, 50_000].map(|size| heap.allocate(layout(size, 1)).unwrap()));
+    for (released, block) in blocks.into_iter().enumerate() {
+        assert_eq!(upstream.usage().live_blocks, 3, "chunks stay after {released} of three releases");
+        // SAFETY: live.
+        unsafe { heap.deallocate(block, Alignment::ONE) };
+    }
+    assert_eq!(upstream.usage(), usage);
+}
+
+#[test]
 fn two_are_not_equal_and_one_stays_itself_when_it_moves() {
     let (mut first, mut second) = (memory(1 << 16), memory(1 << 16));
     let first: Tlsf<'_> = Tlsf::over(&mut first).unwrap();

@@ -1,6 +1,7 @@
 //! TLSF whose pools come from an upstream resource.
 
 use core::alloc::Layout;
+use core::cell::Cell;
 use core::fmt;
 use core::ptr::NonNull;
 
@@ -25,8 +26,9 @@ const CHUNK_ALIGN: Alignment = Alignment::constant::<GRANULE>();
 /// ```
 ///
 /// Cost: as [`Tlsf`](super::Tlsf), and one upstream request per chunk; a request larger than a chunk gets a chunk of its size.
-/// Released chunks stay until [`collect`](Collect::collect) or the drop, so a program that swings around a chunk's edge does
-/// not ask upstream each time. Neither is O(1): they take as long as the upstream does, and `collect` visits every pool.
+/// Released chunks stay until [`collect`](Collect::collect), until no block is live any more, or until the drop: a program that swings
+/// around a chunk's edge does not ask upstream each time, and one that released everything is where it was at the start, so over a
+/// bounded upstream it gets as far again as it got before. Neither is O(1): they take as long as the upstream does, and `collect` visits every pool.
 ///
 /// ```
 /// use core::alloc::Layout;
@@ -35,17 +37,21 @@ const CHUNK_ALIGN: Alignment = Alignment::constant::<GRANULE>();
 /// use stratalloc_strategies::tlsf::GrowingTlsf;
 ///
 /// let heap: GrowingTlsf<_> = GrowingTlsf::new(FromGlobal::new(&System), 64 * 1024)?;
+/// let small = heap.allocate(Layout::new::<u64>())?;
 /// let block = heap.allocate(Layout::new::<[u8; 1_000_000]>())?;
 /// assert!(heap.usage().total > 1_000_000);
 /// // SAFETY: live, from this heap, with this alignment; not used any more.
 /// unsafe { heap.deallocate(block, stratalloc_resource::Alignment::ONE) };
 /// assert!(heap.collect() > 1_000_000);
+/// # let _ = small;
 /// # Ok::<(), stratalloc_resource::AllocError>(())
 /// ```
 pub struct GrowingTlsf<U: MemoryResource, const FLI: usize = 24, const SLI: usize = 32> {
     core: Core<FLI, SLI>,
     upstream: U,
     chunk: usize,
+    /// Live blocks.
+    live: Cell<usize>,
 }
 
 // SAFETY: all pointers lead into chunks that only this value uses; the upstream may be sent if it says so.
@@ -66,7 +72,7 @@ impl<U: MemoryResource, const FLI: usize, const SLI: usize> GrowingTlsf<U, FLI, 
     /// assert_eq!(refused.err(), Some(AllocError::Unsupported));
     /// ```
     pub fn new(upstream: U, chunk: usize) -> Result<Self, AllocError> {
-        let heap = Self { core: Core::new(), upstream, chunk };
+        let heap = Self { core: Core::new(), upstream, chunk, live: Cell::new(0) };
         heap.grow(chunk)?;
         Ok(heap)
     }
@@ -104,8 +110,23 @@ impl<U: MemoryResource, const FLI: usize, const SLI: usize> GrowingTlsf<U, FLI, 
     pub unsafe fn try_deallocate(&self, block: MemoryBlock, align: Alignment) -> Result<(), AllocError> {
         self.core.check_live(block, align)?;
         // SAFETY: a live block starts there: checked, and this function's contract.
-        unsafe { self.core.deallocate(block.as_non_null()) };
+        unsafe { self.release(block) };
         Ok(())
+    }
+
+    /// Takes a block back, and all chunks but the first with the last one.
+    ///
+    /// # Safety
+    ///
+    /// A live block, not used any more.
+    #[inline]
+    unsafe fn release(&self, block: MemoryBlock) {
+        // SAFETY: this function's contract.
+        unsafe { self.core.deallocate(block.as_non_null()) };
+        self.live.set(self.live.get() - 1);
+        if self.live.get() == 0 {
+            self.collect();
+        }
     }
 
     /// Takes a chunk of `size` bytes from upstream and makes it a pool.
@@ -203,17 +224,19 @@ unsafe impl<U: MemoryResource, const FLI: usize, const SLI: usize> MemoryResourc
 {
     #[inline]
     fn allocate(&self, layout: Layout) -> Result<MemoryBlock, AllocError> {
-        match self.core.allocate(layout) {
-            Some(block) => Ok(block),
-            None => self.allocate_growing(layout),
-        }
+        let block = match self.core.allocate(layout) {
+            Some(block) => block,
+            None => self.allocate_growing(layout)?,
+        };
+        self.live.set(self.live.get() + 1);
+        Ok(block)
     }
 
     #[inline]
     unsafe fn deallocate(&self, block: MemoryBlock, align: Alignment) {
         if self.core.admits(block, align) {
             // SAFETY: a live block of ours: this function's contract.
-            unsafe { self.core.deallocate(block.as_non_null()) };
+            unsafe { self.release(block) };
         }
     }
 
