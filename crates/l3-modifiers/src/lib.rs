@@ -1,2 +1,57 @@
-//! Resources composed of resources.
+//! Resources made of resources.
+//!
+//! # Layer card
+//!
+//! | | |
+//! | --- | --- |
+//! | layer | 3 |
+//! | may use | `stratalloc-primitives`, `stratalloc-platform` (where there is one), `stratalloc-resource`, `core` |
+//! | used by | programs, the façade |
+//! | never does | hand out memory of its own, call the global allocator, allocate for itself |
+//!
+//! ```text
+//!      request of 100 bytes                       request of 5000 bytes
+//!          │                                          │
+//!   Counted ──────────────── what came and went ──────────────────────────────
+//!          │                                          │
+//!   Fallback ─────────────── A, and B where A refuses ────────────────────────
+//!          │                                          │
+//!   Segregate<256> ───────── by size ─────────────────┤
+//!          ▼                                          ▼
+//!        Buddy                                      Tlsf            …  System
+//! ```
+//!
+//! A composition is a type, `Fallback<Segregate<256, Buddy<'_>, Tlsf<'_>>, System>`: the compiler sees through it, and what is not used
+//! costs nothing. Its links are values or references to resources that others use as well.
+//!
+//! | modifier | does | costs an operation | a block |
+//! | --- | --- | --- | --- |
+//! | [`Fallback`], [`FallbackChain`] | asks the next where one refuses | a question of ownership per link | – |
+//! | [`Segregate`] | splits by size | a comparison | – |
+//! | [`Counted`] | counts blocks and bytes | two to four atomic additions | – |
+//! | [`Locked`] | lets threads share what is made for one | a lock | – |
+//! | [`Guarded`] | canaries and fill patterns around each block | a pass over the bytes | 6 words |
+//! | [`Tracked`] | a list of what is live, and from where | a lock and two links | 8 words |
+//!
+//! Which order: what looks at the caller's bytes goes outside ([`Guarded`] over [`Fallback`], not below it), [`Locked`] goes around whatever is
+//! not `Sync`, [`Counted`] goes where the count is wanted.
 #![no_std]
+
+pub mod counted;
+mod damage;
+pub mod fallback;
+pub mod guarded;
+mod info;
+pub mod locked;
+mod moving;
+mod padded;
+pub mod segregate;
+pub mod tracked;
+
+pub use counted::{Counted, Counts};
+pub use damage::{Damage, DamageHook, DamageKind, set_damage_hook};
+pub use fallback::{ChainError, Fallback, FallbackChain, LinkFailure};
+pub use guarded::Guarded;
+pub use locked::{Locked, RawLock, SpinLock};
+pub use segregate::Segregate;
+pub use tracked::{Here, LiveBlock, Tracked};

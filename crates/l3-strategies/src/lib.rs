@@ -1,21 +1,40 @@
-//! Allocation strategies behind one contract.
+//! Allocation strategies behind one contract, over memory of the caller's or growing from another resource.
+//!
+//! **Card.** May use: the primitives, the contract, on Linux the platform. Used by: the modifiers, the facade, programs. Never does: use
+//! `std`, make a system call outside of [`system`], panic over a caller's mistake without a [`Misuse`] that says what it was.
+//!
+//! | module | strategy | allocate, release | threads | choose it for |
+//! | --- | --- | --- | --- | --- |
+//! | [`frame`] | linear: a pointer that moves | O(1), all at once | one | what ends together: a frame, a request, a parse |
+//! | [`stack`] | last in, first out | O(1), O(1) | one | nested temporaries of any size |
+//! | [`pool`] | blocks of one size | O(1), O(1) | one allocates, any releases | messages, nodes, tasks |
+//! | [`lock_free_pool`] | blocks of one size | O(1) without contention | any | the same, made anywhere |
+//! | [`tlsf`] | two-level segregated fit | O(1), O(1) | one | any sizes under a bound on time |
+//! | [`buddy`] | halves of powers of two | O(log n), O(log n) | one | large blocks of powers of two, aligned to their size |
+//! | [`system`] | pages of the operating system | a system call | any | the end of a chain |
+//!
+//! `Locked` of the modifiers makes any of them one for many threads.
 #![no_std]
 
 #[cfg(all(test, loom))]
 extern crate alloc;
 
-pub mod tlsf;
-
-mod fixed;
+pub mod buddy;
 pub mod frame;
 #[cfg(target_has_atomic = "64")]
 pub mod lock_free_pool;
+pub mod pool;
+pub mod stack;
+// Under loom its static cannot be made; it has no protocol of its own to model.
+#[cfg(all(target_os = "linux", not(loom)))]
+pub mod system;
+pub mod tlsf;
+
+mod fixed;
 mod misuse;
 #[cfg(all(test, loom))]
 mod models;
-pub mod pool;
 mod room;
-pub mod stack;
 
 pub use fixed::Fixed;
 pub use misuse::{Misuse, MisuseHook, MisuseKind, set_misuse_hook};

@@ -8,17 +8,23 @@ use core::alloc::Layout;
 use core::cell::Cell;
 use core::ptr::NonNull;
 
-use stratalloc_resource::{Alignment, AllocError, MemoryBlock};
+use stratalloc_resource::{MemoryBlock, ResourceId};
 
 use super::bins::Bins;
 use super::block::{Block, GRANULE, HEADER, MIN_BLOCK, block_size};
 use super::pool::Pool;
+use crate::misuse::CHECKED;
+
+/// The kind of both types' identities.
+struct TlsfKind;
 
 #[derive(Debug)]
 pub(super) struct Core<const FLI: usize, const SLI: usize> {
     pub(super) bins: Bins<FLI, SLI>,
     /// The pools, youngest first (POOL).
     pub(super) pools: Cell<Option<NonNull<Pool>>>,
+    /// Where the first block of the oldest pool begins, which names the resource; 0 without a pool.
+    name: Cell<usize>,
 }
 
 impl<const FLI: usize, const SLI: usize> Core<FLI, SLI> {
@@ -26,7 +32,7 @@ impl<const FLI: usize, const SLI: usize> Core<FLI, SLI> {
     pub(super) const MAX_BLOCK: usize = Bins::<FLI, SLI>::LIMIT - GRANULE;
 
     pub(super) const fn new() -> Self {
-        Self { bins: Bins::new(), pools: Cell::new(None) }
+        Self { bins: Bins::new(), pools: Cell::new(None), name: Cell::new(0) }
     }
 
     /// Makes one or more pools of `memory`; returns how many bytes can be handed out of it.
@@ -58,9 +64,17 @@ impl<const FLI: usize, const SLI: usize> Core<FLI, SLI> {
         // SAFETY: the record is ours.
         unsafe { record.write(pool) };
         self.pools.set(Some(record));
+        if pool.next.is_none() {
+            self.name.set(pool.first.address());
+        }
         // SAFETY: `lay_out` made it a free block of this size, and it is in no list.
         unsafe { self.bins.insert(pool.first, pool.span()) };
         Some((pool.span() - HEADER, rest))
+    }
+
+    /// What both types are told apart by: no two pools begin at one address.
+    pub(super) fn identity(&self) -> ResourceId {
+        ResourceId::new::<TlsfKind>(self.name.get())
     }
 
     /// A copy of each pool's record.
@@ -75,29 +89,30 @@ impl<const FLI: usize, const SLI: usize> Core<FLI, SLI> {
         })
     }
 
-    /// The bytes that one block must have for `layout`, and with room to place it.
+    /// The bytes that a block must have for `size` bytes, and with room to place them at `align`.
     #[inline(always)]
-    fn sizes(layout: Layout) -> Option<(usize, usize)> {
-        let size = block_size(layout.size())?;
+    fn sizes(size: usize, align: usize) -> Option<(usize, usize)> {
+        let size = block_size(size)?;
         // A gap before an aligned payload is 0 or a block of its own, so it may take `align` and a granule more.
-        let gap = if layout.align() <= GRANULE { 0 } else { layout.align() + GRANULE };
+        let gap = if align <= GRANULE { 0 } else { align + GRANULE };
         let search = size.checked_add(gap)?;
         (search <= Self::MAX_BLOCK).then_some((size, search))
     }
 
-    /// Whether some state of the pools could serve `layout`.
-    pub(super) fn can_ever(layout: Layout) -> bool {
-        Self::sizes(layout).is_some()
+    /// Whether some state of some pools could serve `size` bytes at `align`.
+    pub(super) fn can_ever(size: usize, align: usize) -> bool {
+        Self::sizes(size, align).is_some()
     }
 
     /// A block for `layout`, or `None` if no free block is large enough.
     #[inline]
     pub(super) fn allocate(&self, layout: Layout) -> Option<MemoryBlock> {
-        let (size, search) = Self::sizes(layout)?;
+        let (size, search) = Self::sizes(layout.size(), layout.align())?;
         let (mut block, mut found) = self.bins.take(search)?;
         if layout.align() > GRANULE {
             // SAFETY: taken from the bins just now; its size leaves room for the gap: `sizes`.
-            (block, found) = unsafe { self.cut_gap(block, found, layout.align()) };
+            let behind_gap = unsafe { self.cut_gap(block, found, layout.align()) };
+            (block, found) = behind_gap;
         }
         // SAFETY: the block is ours, and `size <= found`: `take`, and `cut_gap` leaves `size`.
         Some(unsafe { self.occupy(block, found, size) })
@@ -170,6 +185,11 @@ impl<const FLI: usize, const SLI: usize> Core<FLI, SLI> {
         let mut block = unsafe { Block::of_payload(payload) };
         // SAFETY: BLOCK.
         let mut size = unsafe { block.size() };
+        if CHECKED {
+            // Its header may end up inside the merged block, where a second release shall not take it for a live one.
+            // SAFETY: BLOCK.
+            unsafe { block.mark_free() };
+        }
         // SAFETY: BLOCK, and a used block that is not the sentinel.
         size += unsafe { self.detach_next(block) };
         // SAFETY: BLOCK.
@@ -233,25 +253,5 @@ impl<const FLI: usize, const SLI: usize> Core<FLI, SLI> {
         let found = old + unsafe { self.detach_next(block) };
         // SAFETY: the range is ours, `wanted <= found`, and behind it is a used block (MERGED).
         Some(unsafe { self.occupy(block, found, wanted) })
-    }
-
-    /// Whether `block` can be a live block: `NotOwned` if it is in no pool, not where a payload may begin, free, or shorter than
-    /// what is handed back.
-    pub(super) fn check_live(&self, handed: MemoryBlock, align: Alignment) -> Result<(), AllocError> {
-        let address = handed.address();
-        let in_place = address.is_multiple_of(GRANULE) && align.is_aligned(address);
-        let header = address.wrapping_sub(HEADER);
-        let Some(pool) = self.pools().find(|pool| pool.contains(header)).filter(|_| in_place) else {
-            return Err(AllocError::NotOwned);
-        };
-        // SAFETY: between first header and sentinel, aligned: a word of the pool, which the pool initialised or the caller did.
-        let block = unsafe { pool.first.shifted(header - pool.first.address()) };
-        // SAFETY: as above; what is read is judged below and not followed.
-        let (size, free) = unsafe { block.state() };
-        let fits = size >= MIN_BLOCK
-            && size <= pool.sentinel.address() - header
-            && size.is_multiple_of(GRANULE)
-            && handed.len() <= size - HEADER;
-        if free || !fits { Err(AllocError::NotOwned) } else { Ok(()) }
     }
 }

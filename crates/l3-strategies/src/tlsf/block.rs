@@ -195,6 +195,19 @@ impl Block {
         unsafe { next.set_previous_free(true) };
     }
 
+    /// Sets the header's flag alone, ahead of [`make_free`](Self::make_free).
+    ///
+    /// # Safety
+    ///
+    /// BLOCK, and the block is the caller's.
+    #[inline(always)]
+    pub(super) unsafe fn mark_free(self) {
+        // SAFETY: BLOCK.
+        let word = unsafe { self.word() };
+        // SAFETY: BLOCK; size and other flag are unchanged.
+        unsafe { self.set_word(word | FREE) };
+    }
+
     /// # Safety
     ///
     /// BLOCK.

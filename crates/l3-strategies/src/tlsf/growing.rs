@@ -1,18 +1,19 @@
 //! TLSF whose pools come from an upstream resource.
 
 use core::alloc::Layout;
+use core::cell::Cell;
 use core::fmt;
 use core::ptr::NonNull;
 
 use stratalloc_resource::{
-    Alignment, AllocError, Collect, MemoryBlock, MemoryResource, Owns, ResourceId, ResourceInfo, ThreadSafety,
-    Validate, Violation, reallocate_by_moving,
+    Alignment, AllocError, Collect, MemoryBlock, MemoryResource, Owns, ResourceId, ResourceInfo,
+    ThreadSafety, Validate, Violation, reallocate_by_moving,
 };
 
 use super::algorithm::Core;
 use super::block::{GRANULE, HEADER, block_size};
 use super::pool::{OVERHEAD, Pool};
-use super::{TlsfKind, TlsfUsage, debug_check, refusal};
+use super::{TlsfUsage, refusal};
 
 /// What chunks are aligned to; a pool needs no more.
 const CHUNK_ALIGN: Alignment = Alignment::constant::<GRANULE>();
@@ -25,8 +26,9 @@ const CHUNK_ALIGN: Alignment = Alignment::constant::<GRANULE>();
 /// ```
 ///
 /// Cost: as [`Tlsf`](super::Tlsf), and one upstream request per chunk; a request larger than a chunk gets a chunk of its size.
-/// Released chunks stay until [`collect`](Collect::collect) or the drop, so a program that swings around a chunk's edge does
-/// not ask upstream each time. Neither is O(1): they take as long as the upstream does, and `collect` visits every pool.
+/// Released chunks stay until [`collect`](Collect::collect), until no block is live any more, or until the drop: a program that swings
+/// around a chunk's edge does not ask upstream each time, and one that released everything is where it was at the start, so over a
+/// bounded upstream it gets as far again as it got before. Neither is O(1): they take as long as the upstream does, and `collect` visits every pool.
 ///
 /// ```
 /// use core::alloc::Layout;
@@ -35,17 +37,21 @@ const CHUNK_ALIGN: Alignment = Alignment::constant::<GRANULE>();
 /// use stratalloc_strategies::tlsf::GrowingTlsf;
 ///
 /// let heap: GrowingTlsf<_> = GrowingTlsf::new(FromGlobal::new(&System), 64 * 1024)?;
+/// let small = heap.allocate(Layout::new::<u64>())?;
 /// let block = heap.allocate(Layout::new::<[u8; 1_000_000]>())?;
 /// assert!(heap.usage().total > 1_000_000);
 /// // SAFETY: live, from this heap, with this alignment; not used any more.
 /// unsafe { heap.deallocate(block, stratalloc_resource::Alignment::ONE) };
 /// assert!(heap.collect() > 1_000_000);
+/// # let _ = small;
 /// # Ok::<(), stratalloc_resource::AllocError>(())
 /// ```
 pub struct GrowingTlsf<U: MemoryResource, const FLI: usize = 24, const SLI: usize = 32> {
     core: Core<FLI, SLI>,
     upstream: U,
     chunk: usize,
+    /// Live blocks.
+    live: Cell<usize>,
 }
 
 // SAFETY: all pointers lead into chunks that only this value uses; the upstream may be sent if it says so.
@@ -56,20 +62,37 @@ impl<U: MemoryResource, const FLI: usize, const SLI: usize> GrowingTlsf<U, FLI, 
     ///
     /// # Errors
     ///
-    /// The upstream's, or [`AllocError::Unsupported`] for a chunk too small for a block.
+    /// The upstream's, or [`AllocError::Unsupported`] for a chunk too small for a block:
+    ///
+    /// ```
+    /// # use stratalloc_resource::{AllocError, FromGlobal};
+    /// use stratalloc_strategies::tlsf::GrowingTlsf;
+    ///
+    /// let refused = GrowingTlsf::<_>::new(FromGlobal::new(&std::alloc::System), 16);
+    /// assert_eq!(refused.err(), Some(AllocError::Unsupported));
+    /// ```
     pub fn new(upstream: U, chunk: usize) -> Result<Self, AllocError> {
-        let heap = Self { core: Core::new(), upstream, chunk };
+        let heap = Self { core: Core::new(), upstream, chunk, live: Cell::new(0) };
         heap.grow(chunk)?;
         Ok(heap)
     }
 
     /// Where the chunks come from.
+    ///
+    /// ```
+    /// # use stratalloc_resource::{AllocError, FromGlobal, MemoryResource};
+    /// use stratalloc_strategies::tlsf::GrowingTlsf;
+    ///
+    /// let heap: GrowingTlsf<_> = GrowingTlsf::new(FromGlobal::new(&std::alloc::System), 4096)?;
+    /// assert_eq!(heap.upstream().info().name, "global");
+    /// # Ok::<(), AllocError>(())
+    /// ```
     #[must_use]
     pub const fn upstream(&self) -> &U {
         &self.upstream
     }
 
-    /// Counts blocks and bytes; O(blocks).
+    /// Counts blocks and bytes; O(blocks). An example is at [`TlsfUsage`].
     #[must_use]
     pub fn usage(&self) -> TlsfUsage {
         self.core.usage()
@@ -87,8 +110,23 @@ impl<U: MemoryResource, const FLI: usize, const SLI: usize> GrowingTlsf<U, FLI, 
     pub unsafe fn try_deallocate(&self, block: MemoryBlock, align: Alignment) -> Result<(), AllocError> {
         self.core.check_live(block, align)?;
         // SAFETY: a live block starts there: checked, and this function's contract.
-        unsafe { self.core.deallocate(block.as_non_null()) };
+        unsafe { self.release(block) };
         Ok(())
+    }
+
+    /// Takes a block back, and all chunks but the first with the last one.
+    ///
+    /// # Safety
+    ///
+    /// A live block, not used any more.
+    #[inline]
+    unsafe fn release(&self, block: MemoryBlock) {
+        // SAFETY: this function's contract.
+        unsafe { self.core.deallocate(block.as_non_null()) };
+        self.live.set(self.live.get() - 1);
+        if self.live.get() == 0 {
+            self.collect();
+        }
     }
 
     /// Takes a chunk of `size` bytes from upstream and makes it a pool.
@@ -109,7 +147,7 @@ impl<U: MemoryResource, const FLI: usize, const SLI: usize> GrowingTlsf<U, FLI, 
     #[cold]
     #[inline(never)]
     fn allocate_growing(&self, layout: Layout) -> Result<MemoryBlock, AllocError> {
-        if !Core::<FLI, SLI>::can_ever(layout) {
+        if !Core::<FLI, SLI>::can_ever(layout.size(), layout.align()) {
             return Err(refusal::<FLI, SLI>(layout));
         }
         // `can_ever` bounds the sum by the largest block, far below overflow.
@@ -186,17 +224,20 @@ unsafe impl<U: MemoryResource, const FLI: usize, const SLI: usize> MemoryResourc
 {
     #[inline]
     fn allocate(&self, layout: Layout) -> Result<MemoryBlock, AllocError> {
-        match self.core.allocate(layout) {
-            Some(block) => Ok(block),
-            None => self.allocate_growing(layout),
-        }
+        let block = match self.core.allocate(layout) {
+            Some(block) => block,
+            None => self.allocate_growing(layout)?,
+        };
+        self.live.set(self.live.get() + 1);
+        Ok(block)
     }
 
     #[inline]
     unsafe fn deallocate(&self, block: MemoryBlock, align: Alignment) {
-        debug_check(&self.core, block, align);
-        // SAFETY: a live block of ours: this function's contract.
-        unsafe { self.core.deallocate(block.as_non_null()) };
+        if self.core.admits(block, align) {
+            // SAFETY: a live block of ours: this function's contract.
+            unsafe { self.release(block) };
+        }
     }
 
     unsafe fn reallocate(
@@ -205,7 +246,9 @@ unsafe impl<U: MemoryResource, const FLI: usize, const SLI: usize> MemoryResourc
         new_size: usize,
         align: Alignment,
     ) -> Result<MemoryBlock, AllocError> {
-        debug_check(&self.core, block, align);
+        if !self.core.admits(block, align) {
+            return Err(AllocError::NotOwned);
+        }
         // SAFETY: a live block of ours: this function's contract.
         if let Some(resized) = unsafe { self.core.resize(block.as_non_null(), new_size) } {
             return Ok(resized);
@@ -215,7 +258,7 @@ unsafe impl<U: MemoryResource, const FLI: usize, const SLI: usize> MemoryResourc
     }
 
     fn identity(&self) -> ResourceId {
-        ResourceId::new::<TlsfKind>(self.core.pools().last().map_or(0, |pool| pool.first.address()))
+        self.core.identity()
     }
 
     fn info(&self) -> ResourceInfo<'_> {

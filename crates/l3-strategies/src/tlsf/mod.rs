@@ -31,14 +31,17 @@
 //! **When not.** Blocks of one size are cheaper in a pool; what dies together is cheaper in a frame; many threads want a heap with
 //! caches. Whoever needs power-of-two blocks at their natural alignment without any header takes `Buddy`.
 //!
-//! **Misuse.** Releasing a foreign or free block, or with a length or alignment that does not fit, is undefined behaviour in
-//! builds without debug assertions; with them it panics with the address. [`Tlsf::try_deallocate`] refuses in every build.
-//! Not recognised: a foreign pointer into the middle of a live block where the bytes before it look like a header.
+//! **Misuse.** Releasing a foreign or free block, a pointer into a block, or with a length or alignment that does not fit, is
+//! undefined behaviour in the fast build. With debug assertions or the feature `checked` each release looks at the headers around
+//! the block and tells what is wrong as a [`Misuse`](crate::Misuse). [`Tlsf::try_deallocate`] refuses in every build. Not
+//! recognised: a pointer into a live block where the bytes before it look like a header (`try_deallocate` does recognise it), and
+//! a block released twice whose place has become another live block of the same size.
 //!
-//! Modules: `block` (words), `bins` (bitmaps and lists), `pool` (layout of given memory), `algorithm` (shared by both types), `growing`
-//! (pools from an upstream), `usage`, `validate`.
+//! Modules: `block` (words), `bins` (bitmaps and lists), `pool` (layout of given memory), `algorithm` (shared by both types),
+//! `check` (misuse), `growing` (pools from an upstream), `usage`, `validate`.
 
 use core::alloc::Layout;
+use core::cell::Cell;
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
@@ -52,6 +55,7 @@ use stratalloc_resource::{
 mod algorithm;
 mod bins;
 mod block;
+mod check;
 mod growing;
 mod pool;
 mod usage;
@@ -98,14 +102,12 @@ use block::HEADER;
 /// ```
 pub struct Tlsf<'m, const FLI: usize = 24, const SLI: usize = 32> {
     core: Core<FLI, SLI>,
-    memory: PhantomData<&'m mut [MaybeUninit<u8>]>,
+    // Invariant in `'m`: through a shorter one, `add_pool` would take memory that ends before this value.
+    memory: PhantomData<Cell<&'m mut [MaybeUninit<u8>]>>,
 }
 
 // SAFETY: all pointers lead into memory that only this value uses, and nothing in it belongs to a thread.
 unsafe impl<const FLI: usize, const SLI: usize> Send for Tlsf<'_, FLI, SLI> {}
-
-/// The kind of both types' identities; their instances are addresses of pools, which no two share.
-struct TlsfKind;
 
 impl<'m, const FLI: usize, const SLI: usize> Tlsf<'m, FLI, SLI> {
     /// One without memory: every request is refused until [`add_pool`](Self::add_pool).
@@ -130,7 +132,8 @@ impl<'m, const FLI: usize, const SLI: usize> Tlsf<'m, FLI, SLI> {
     /// use stratalloc_resource::AllocError;
     /// use stratalloc_strategies::tlsf::Tlsf;
     ///
-    /// let refused = Tlsf::<'_, 24, 32>::over(&mut [MaybeUninit::uninit(); 16]);
+    /// let mut too_small = [MaybeUninit::uninit(); 16];
+    /// let refused = Tlsf::<'_, 24, 32>::over(&mut too_small);
     /// assert_eq!(refused.err(), Some(AllocError::CapacityExhausted));
     /// ```
     ///
@@ -155,6 +158,20 @@ impl<'m, const FLI: usize, const SLI: usize> Tlsf<'m, FLI, SLI> {
     /// let heap: Tlsf<'_> = Tlsf::over(&mut slow)?;
     /// assert!(heap.add_pool(&mut fast)? > 900);
     /// # Ok::<(), stratalloc_resource::AllocError>(())
+    /// ```
+    ///
+    /// The memory has to last as long as the heap, also when that is reached through a reference:
+    ///
+    /// ```compile_fail,E0597
+    /// # use core::mem::MaybeUninit;
+    /// # use stratalloc_strategies::tlsf::Tlsf;
+    /// let heap: Tlsf<'_> = Tlsf::new();
+    /// {
+    ///     let mut memory = [MaybeUninit::uninit(); 4096];
+    ///     let shorter: &Tlsf<'_> = &heap;
+    ///     shorter.add_pool(&mut memory);
+    /// } // the memory is gone before the heap
+    /// heap.usage();
     /// ```
     ///
     /// # Errors
@@ -195,13 +212,13 @@ impl<'m, const FLI: usize, const SLI: usize> Tlsf<'m, FLI, SLI> {
         }
     }
 
-    /// Counts blocks and bytes; O(blocks).
+    /// Counts blocks and bytes; O(blocks). An example is at [`TlsfUsage`].
     #[must_use]
     pub fn usage(&self) -> TlsfUsage {
         self.core.usage()
     }
 
-    /// As [`deallocate`](MemoryResource::deallocate), but looks first; O(pools).
+    /// As [`deallocate`](MemoryResource::deallocate), but looks first, at every block of the pool; O(blocks).
     ///
     /// ```
     /// use core::alloc::Layout;
@@ -222,12 +239,12 @@ impl<'m, const FLI: usize, const SLI: usize> Tlsf<'m, FLI, SLI> {
     ///
     /// # Errors
     ///
-    /// [`AllocError::NotOwned`] if the block is in no pool, not at a place where blocks begin, free already, or handed back longer
-    /// than it is. Nothing is changed then.
+    /// [`AllocError::NotOwned`] if no live block of this length and alignment starts there: foreign, released already, inside a
+    /// block. Nothing is changed then.
     ///
     /// # Safety
     ///
-    /// If a live block of this resource starts there, nobody uses it any more; no live block contains the address otherwise.
+    /// If a live block of this resource starts there, nobody uses it any more.
     pub unsafe fn try_deallocate(&self, block: MemoryBlock, align: Alignment) -> Result<(), AllocError> {
         self.core.check_live(block, align)?;
         // SAFETY: a live block starts there: checked, and this function's contract.
@@ -239,19 +256,13 @@ impl<'m, const FLI: usize, const SLI: usize> Tlsf<'m, FLI, SLI> {
 /// Why no free block could serve `layout`.
 #[cold]
 fn refusal<const FLI: usize, const SLI: usize>(layout: Layout) -> AllocError {
-    if Core::<FLI, SLI>::can_ever(layout) { AllocError::CapacityExhausted } else { AllocError::Unsupported }
-}
-
-/// In builds with debug assertions, what [`MemoryResource::deallocate`] was promised.
-#[inline(always)]
-fn debug_check<const FLI: usize, const SLI: usize>(core: &Core<FLI, SLI>, block: MemoryBlock, align: Alignment) {
-    debug_assert!(
-        core.check_live(block, align).is_ok(),
-        "tlsf: {:#x} with {} bytes at alignment {} is no live block of this resource",
-        block.address(),
-        block.len(),
-        align.bytes()
-    );
+    if Core::<FLI, SLI>::can_ever(layout.size(), layout.align()) {
+        AllocError::CapacityExhausted
+    } else if Core::<FLI, SLI>::can_ever(0, layout.align()) {
+        AllocError::Unsupported
+    } else {
+        AllocError::BadAlignment
+    }
 }
 
 // SAFETY:
@@ -272,9 +283,10 @@ unsafe impl<const FLI: usize, const SLI: usize> MemoryResource for Tlsf<'_, FLI,
 
     #[inline]
     unsafe fn deallocate(&self, block: MemoryBlock, align: Alignment) {
-        debug_check(&self.core, block, align);
-        // SAFETY: a live block of ours: this function's contract.
-        unsafe { self.core.deallocate(block.as_non_null()) };
+        if self.core.admits(block, align) {
+            // SAFETY: a live block of ours: this function's contract.
+            unsafe { self.core.deallocate(block.as_non_null()) };
+        }
     }
 
     unsafe fn reallocate(
@@ -283,7 +295,9 @@ unsafe impl<const FLI: usize, const SLI: usize> MemoryResource for Tlsf<'_, FLI,
         new_size: usize,
         align: Alignment,
     ) -> Result<MemoryBlock, AllocError> {
-        debug_check(&self.core, block, align);
+        if !self.core.admits(block, align) {
+            return Err(AllocError::NotOwned);
+        }
         // SAFETY: a live block of ours: this function's contract.
         if let Some(resized) = unsafe { self.core.resize(block.as_non_null(), new_size) } {
             return Ok(resized);
@@ -293,7 +307,7 @@ unsafe impl<const FLI: usize, const SLI: usize> MemoryResource for Tlsf<'_, FLI,
     }
 
     fn identity(&self) -> ResourceId {
-        ResourceId::new::<TlsfKind>(self.core.pools().last().map_or(0, |pool| pool.first.address()))
+        self.core.identity()
     }
 
     fn info(&self) -> ResourceInfo<'_> {

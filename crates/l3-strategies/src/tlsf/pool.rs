@@ -45,10 +45,7 @@ impl Pool {
     /// # Safety
     ///
     /// `origin` is valid for reads and writes and the caller's alone, until the pool is given up.
-    pub(super) unsafe fn lay_out(
-        origin: MemoryBlock,
-        limit: usize,
-    ) -> Option<(NonNull<Pool>, MemoryBlock)> {
+    pub(super) unsafe fn lay_out(origin: MemoryBlock, limit: usize) -> Option<(NonNull<Pool>, MemoryBlock)> {
         let granule = const { Alignment::constant::<GRANULE>() };
         let record_at = Alignment::of::<Pool>().align_up(origin.address())? - origin.address();
         // The first payload is a multiple of GRANULE; its header stands before it.

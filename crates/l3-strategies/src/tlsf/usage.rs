@@ -1,7 +1,7 @@
 //! How full the pools are, and how scattered what is free.
 
-use super::block::HEADER;
 use super::algorithm::Core;
+use super::block::HEADER;
 
 /// What lies in the pools of a [`Tlsf`](super::Tlsf) or [`GrowingTlsf`](super::GrowingTlsf), counted by walking them.
 ///
@@ -36,6 +36,14 @@ pub struct TlsfUsage {
 
 impl TlsfUsage {
     /// The part of the free bytes that the largest request cannot have: `1 − largest_free / free`; 0 when nothing is free.
+    ///
+    /// ```
+    /// use stratalloc_strategies::tlsf::TlsfUsage;
+    ///
+    /// let usage = TlsfUsage { total: 100, used: 60, free: 40, largest_free: 30, ..TlsfUsage::default() };
+    /// assert_eq!(usage.external_fragmentation(), 0.25);
+    /// assert_eq!(usage.internal_fragmentation(45), 0.25);
+    /// ```
     #[must_use]
     pub fn external_fragmentation(&self) -> f64 {
         share(self.free - self.largest_free, self.free)
@@ -44,13 +52,20 @@ impl TlsfUsage {
     /// The part of the live blocks that holds no requested byte: `1 − requested / used`, headers and rounding together.
     ///
     /// A release may carry any fitting length, so the strategy itself cannot know what was requested; the caller does, or a
-    /// `Counted` modifier.
+    /// `Counted` modifier. An example is at [`external_fragmentation`](Self::external_fragmentation).
     #[must_use]
     pub fn internal_fragmentation(&self, requested: usize) -> f64 {
         share(self.used.saturating_sub(requested), self.used)
     }
 
-    /// Bytes of headers in live blocks.
+    /// Bytes of headers in live blocks: one machine word each.
+    ///
+    /// ```
+    /// use stratalloc_strategies::tlsf::TlsfUsage;
+    ///
+    /// let usage = TlsfUsage { live_blocks: 3, ..TlsfUsage::default() };
+    /// assert_eq!(usage.header_bytes(), 3 * size_of::<usize>());
+    /// ```
     #[must_use]
     pub const fn header_bytes(&self) -> usize {
         self.live_blocks * HEADER

@@ -12,9 +12,9 @@
 
 use stratalloc_resource::Violation;
 
+use super::algorithm::Core;
 use super::bins::Bins;
 use super::block::{Block, GRANULE, HEADER, MIN_BLOCK};
-use super::algorithm::Core;
 use super::pool::Pool;
 
 impl<const FLI: usize, const SLI: usize> Core<FLI, SLI> {
@@ -37,7 +37,8 @@ impl<const FLI: usize, const SLI: usize> Core<FLI, SLI> {
                 }
                 // SAFETY: a header of a pool that was walked above: `could_be`.
                 let (size, is_free) = unsafe { block.state() };
-                if !is_free || size < MIN_BLOCK || size > Self::MAX_BLOCK || Bins::<FLI, SLI>::of(size) != bin {
+                if !is_free || size < MIN_BLOCK || size > Self::MAX_BLOCK || Bins::<FLI, SLI>::of(size) != bin
+                {
                     return Err(bin_violation(block));
                 }
                 // SAFETY: free, so it has links.
@@ -86,7 +87,12 @@ fn validate_pool(pool: &Pool) -> Result<usize, Violation> {
             let footer = unsafe { block.previous_footer() };
             if footer != size {
                 let values = [block.address(), footer, size];
-                return Err(Violation::new("TLSF-FOOT", "footer == size", &["behind", "footer", "size"], &values));
+                return Err(Violation::new(
+                    "TLSF-FOOT",
+                    "footer == size",
+                    &["behind", "footer", "size"],
+                    &values,
+                ));
             }
         }
         if block == pool.sentinel {
