@@ -35,10 +35,13 @@ mod tests {
     #[test]
     #[cfg_attr(miri, ignore = "no kernel")]
     fn a_word_is_read_where_there_is_one() {
-        let words = [0x1234_usize, 0x5678].map(u64::try_from).map(Result::unwrap);
-        let there = (&raw const words[1]).expose_provenance();
-        assert_eq!(word_at(there).map(|word| word & 0xffff), Some(0x5678));
+        #[repr(align(8))]
+        struct Words([usize; 4]);
+        let words = Words([0x5678; 4]);
+        let there = (&raw const words).expose_provenance();
+        assert_eq!(word_at(there), Some(0x5678));
         assert_eq!(word_at(there + 1), None, "no multiple of 8");
+        assert_eq!(words.0[0], 0x5678);
     }
 
     #[test]
