@@ -6,8 +6,9 @@ use super::compare::{AllocatorArguments, ReportArguments};
 
 /// Below the options in its help.
 pub(super) const EXIT_STATUS: &str = "\
-Every run is a process of this command, with the allocator preloaded. All allocators must read back
-the same contents from memory. Allocators are found as by 'stratalloc compare'.
+The workloads are built into this command; every run is a process of its own, with the allocator
+preloaded. All allocators must read back the same contents from memory. Allocators are found as by
+'stratalloc compare'. The table goes to standard output.
 
 Exit status: 0 when every run was good, 1 when one failed, read back other contents or was
 interrupted, 125 when stratalloc itself failed or was called in a wrong way.";
@@ -15,7 +16,7 @@ interrupted, 125 when stratalloc itself failed or was called in a wrong way.";
 /// Arguments of `bench`.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArguments {
-    /// Only workloads whose names begin so, separated by commas (see --list)
+    /// Only workloads whose names begin with one of these, separated by commas (see --list)
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) workloads: Vec<String>,
 
@@ -27,7 +28,7 @@ pub(crate) struct BenchArguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) rounds: Option<u32>,
 
-    /// How much of the full work, in thousandths [default: 400, with --quick 10]
+    /// How much of the full work to do, in thousandths [default: 400, with --quick 10]
     #[arg(long, value_name = "THOUSANDTHS", value_parser = clap::value_parser!(u64).range(1..=100_000))]
     pub(crate) scale: Option<u64>,
 
@@ -42,7 +43,7 @@ pub(crate) struct BenchArguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) timeout: u32,
 
-    /// Name the workloads and the allocators, and stop
+    /// List the workloads, with their numbers of threads, and the allocators found, and stop
     #[arg(long)]
     pub(crate) list: bool,
 

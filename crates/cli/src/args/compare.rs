@@ -29,7 +29,7 @@ same signal.
 /// Arguments of `compare`.
 #[derive(Debug, Args)]
 pub(crate) struct CompareArguments {
-    /// Measured runs per allocator; from 6 on, intervals are of 95 % confidence
+    /// Measured runs per allocator; from 6 on, the intervals shown have 95 % confidence
     #[arg(long, value_name = "N", default_value_t = 6)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) runs: u32,
@@ -37,7 +37,7 @@ pub(crate) struct CompareArguments {
     #[command(flatten)]
     pub(crate) allocators: AllocatorArguments,
 
-    /// Kill a run that takes longer; it counts as failed
+    /// Kill a run that takes longer; it counts as failed [default: no limit]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) timeout: Option<u32>,
 
@@ -61,7 +61,7 @@ pub(crate) struct AllocatorArguments {
     #[arg(long = "with", value_name = "NAME=PATH", value_parser = named_library)]
     pub(crate) with: Vec<(String, PathBuf)>,
 
-    /// Only these allocators, by name, separated by commas (bench --list names them)
+    /// Only these allocators, by name, separated by commas (`stratalloc bench --list` names them)
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
 

@@ -18,7 +18,7 @@ const EXAMPLES: &str = "\
 Examples:
   stratalloc run -- python3 job.py           run a program and see what its memory did
   stratalloc compare --html x.html -- ./job  run it on every allocator found here, and chart the results
-  stratalloc bench --quick                   the workloads of the bench on every allocator found here
+  stratalloc bench --quick                   built-in workloads on every allocator found here
   stratalloc doctor                          what this machine offers, and whether preloading works here";
 
 /// Run any program on the stratalloc heap and see what its memory did
@@ -45,7 +45,7 @@ pub(crate) enum Command {
     #[command(after_help = compare::EXIT_STATUS)]
     #[command(override_usage = "stratalloc compare [OPTIONS] [--] PROGRAM [ARGUMENTS]...")]
     Compare(CompareArguments),
-    /// Run the workloads of the bench on several allocators, interleaved
+    /// Run built-in workloads on several allocators, interleaved, and compare time and memory
     #[command(after_help = bench::EXIT_STATUS)]
     Bench(BenchArguments),
     /// Say what this machine offers to a heap, and whether preloading works here

@@ -19,14 +19,15 @@ Exit status: that of the program; a program that a signal ended ends stratalloc 
 pub(crate) struct RunArguments {
     /// Summarise the processes that the program starts, too
     ///
-    /// Without it the summary is about the process itself, also after it replaced itself by
-    /// another program (exec). A child that it starts may then run on the heap or not; it is
-    /// not summarised and does not pass the heap on.
+    /// Without it the summary is about the one process that is started here, also after it
+    /// replaced itself by another program (exec). Processes that it starts leave no summary
+    /// and do not pass the heap on.
     #[arg(long, visible_alias = "follow-children", verbatim_doc_comment)]
     pub(crate) follow: bool,
 
     /// Run the program under the system allocator as well and show both side by side
     ///
+    /// (`stratalloc compare` takes all allocators of the machine, more runs, and draws charts.)
     /// The program really runs again, with all of its effects. What the further runs write to
     /// standard output is dropped (see --show-output). Standard input is read again when it is
     /// a file, and empty otherwise.
@@ -54,7 +55,7 @@ pub(crate) struct RunArguments {
     #[arg(short, long)]
     pub(crate) quiet: bool,
 
-    /// How many size classes to show
+    /// How many size classes to show, those first through which most bytes went
     #[arg(long, value_name = "N", default_value_t = 8)]
     pub(crate) top: usize,
 
