@@ -70,7 +70,7 @@ pub(crate) fn work(arguments: &WorkloadArguments) -> Result<(), Failure> {
 pub(crate) fn run(arguments: &BenchArguments) -> Result<bool, Failure> {
     let plan = Plan::resolve(arguments)?;
     if arguments.list {
-        return plan.list().map(|()| true).map_err(|error| Failure::own("cannot write the list", error));
+        return Failure::unless_answered(plan.list(), "cannot write the list").map(|()| true);
     }
     let reports = Reports::resolve(&arguments.report, false)?;
     let mut facts = reporting::facts();
