@@ -295,7 +295,8 @@ fn about_to_be_full(capacity: u16) -> loom::sync::Arc<World> {
 
 /// The owner leaves a full slab while one thread frees a block and would take it over, and another one frees a block remotely.
 ///
-/// Seen failing with: SEEN1
+/// Seen failing with: `claim` or the owner's compare-and-swap Relaxed (data race on the plain fields); `take_over` taking the chain before it
+/// claims, or not at all (never home).
 #[test]
 fn free_while_an_orphan_is_taken_over() {
     check(Some(3), || {
@@ -319,7 +320,7 @@ fn free_while_an_orphan_is_taken_over() {
 
 /// Two threads would take over the same orphan: one does, the other's block comes home to it.
 ///
-/// Seen failing with: SEEN2
+/// Seen failing with: `claim` as a load and a store (data race on the plain fields).
 #[test]
 fn two_would_take_over() {
     check(None, || {
@@ -346,7 +347,7 @@ fn two_would_take_over() {
 
 /// The owner leaves a slab whose two blocks are both on their way: it may be reclaimed before, and be another heap's slab by then.
 ///
-/// Seen failing with: SEEN3
+/// Seen failing with: the owner storing `ORPHAN` without comparing ("S1: only the slab's own owner leaves it"); `claim` Relaxed.
 #[test]
 fn reclaim_before_a_slab_is_left() {
     check(Some(3), || {
@@ -368,6 +369,9 @@ fn reclaim_before_a_slab_is_left() {
                 },
             ],
         );
+        if world.times_begun(0) == 2 {
+            assert_eq!(world.owner(0), Some(1), "S1: only the slab's own owner leaves it");
+        }
         world.settle(0, [1, 1, 0]);
     });
 }
