@@ -87,7 +87,9 @@ impl Owners for World {
     }
 
     fn set_owner(&self, record: u32, owner: Option<u32>) {
-        self.records[record as usize].owner.store(owner.map_or(link::END, link::to), Ordering::Relaxed);
+        // A store in the heap. Loom does not see that what is stored over an owner also comes after the compare-and-swap that replaced
+        // this owner; a swap tells it.
+        self.records[record as usize].owner.swap(owner.map_or(link::END, link::to), Ordering::Relaxed);
     }
 
     fn capacity(&self, record: u32) -> u16 {
