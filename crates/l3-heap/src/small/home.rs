@@ -23,11 +23,7 @@ impl Directory for Records {
     }
 
     fn owner(&self, record: &'static Slab) -> Option<&'static ThreadHeap> {
-        if record.is_orphan() {
-            return None;
-        }
-        // SAFETY: an owner is null or a pooled heap, which is never unmapped (T4).
-        unsafe { record.owner().as_ref() }
+        record.owning_heap()
     }
 
     fn post(&self, owner: &'static ThreadHeap, record: &'static Slab) {

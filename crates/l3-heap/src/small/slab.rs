@@ -35,7 +35,7 @@ use stratalloc_primitives::primitive::atomic::{AtomicPtr, AtomicU8, AtomicU32, O
 
 use super::class::{self, Class};
 use super::remote::RemoteWord;
-use super::thread_heap::{ORPHANED, ThreadHeap};
+use super::thread_heap::ThreadHeap;
 
 /// A free block: its first word links to the next one.
 #[repr(C)]
@@ -92,8 +92,15 @@ unsafe impl Sync for Slab {}
 
 const _: () = assert!(size_of::<Slab>() == 64);
 
+/// Its address stands for the owner of full slabs that wait for whoever frees a block of them; there is no heap behind it.
+static ORPHANED: u8 = 0;
+
+fn nobody() -> *mut ThreadHeap {
+    (&raw const ORPHANED).cast_mut().cast::<ThreadHeap>()
+}
+
 impl Slab {
-    /// The owning heap, or null.
+    /// The owning heap, null, or the mark of an orphan: for comparing.
     #[inline(always)]
     pub(crate) fn owner(&self) -> *mut ThreadHeap {
         self.owner.load(Ordering::Relaxed)
@@ -104,9 +111,19 @@ impl Slab {
         self.owner.store(heap.cast_mut(), Ordering::Relaxed);
     }
 
+    /// The owning heap.
+    pub(crate) fn owning_heap(&self) -> Option<&'static ThreadHeap> {
+        let owner = self.owner();
+        if ptr::eq(owner, nobody()) {
+            return None;
+        }
+        // SAFETY: null or a pooled heap, which is never unmapped (T4).
+        unsafe { owner.as_ref() }
+    }
+
     /// Whether the slab is full and waits for whoever frees a block of it next.
     pub(crate) fn is_orphan(&self) -> bool {
-        ptr::eq(self.owner(), &raw const ORPHANED)
+        ptr::eq(self.owner(), nobody())
     }
 
     /// Notes who is about to make this slab Full, in the link of lists that it will not be in.
@@ -116,9 +133,9 @@ impl Slab {
 
     /// The owner of a slab that has just become Full leaves it to whoever frees a block of it next, unless it was reclaimed since.
     pub(crate) fn orphan(&self, owner: &ThreadHeap) {
-        let (owner, nobody) = (ptr::from_ref(owner).cast_mut(), ptr::from_ref(&ORPHANED).cast_mut());
+        let owner = ptr::from_ref(owner).cast_mut();
         // Release: the claimer goes on with the plain fields.
-        let _ = self.owner.compare_exchange(owner, nobody, Ordering::Release, Ordering::Relaxed);
+        let _ = self.owner.compare_exchange(owner, nobody(), Ordering::Release, Ordering::Relaxed);
     }
 
     /// Whether `heap` filled this orphan. A hint: the slab may be somebody else's by now.
@@ -128,8 +145,8 @@ impl Slab {
 
     /// Makes `heap` the owner of an orphan. The caller has a block of the slab in hand, so it cannot be reclaimed meanwhile.
     pub(crate) fn claim(&self, heap: &ThreadHeap) -> bool {
-        let (heap, nobody) = (ptr::from_ref(heap).cast_mut(), ptr::from_ref(&ORPHANED).cast_mut());
-        self.owner.compare_exchange(nobody, heap, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        let heap = ptr::from_ref(heap).cast_mut();
+        self.owner.compare_exchange(nobody(), heap, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
     /// Whether blocks of this slab went out a second time.

@@ -258,8 +258,6 @@ const _: () = assert!(size_of::<ThreadHeap>() <= ThreadHeap::STRIDE);
 
 /// The heap of threads that have not allocated yet.
 pub(crate) static EMPTY: ThreadHeap = ThreadHeap::fixed(Kind::Empty);
-/// Stands for the owner of full slabs that nobody owns; never used as a heap.
-pub(crate) static ORPHANED: ThreadHeap = ThreadHeap::fixed(Kind::Empty);
 /// The heap of threads whose exit hook ran.
 pub(crate) static EXITED: ThreadHeap = ThreadHeap::fixed(Kind::Exited);
 
