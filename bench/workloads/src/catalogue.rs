@@ -65,7 +65,7 @@ pub const WORKLOADS: &[Workload] = &[
     ),
     Workload {
         name: "producer-consumer",
-        models: "a pipeline: half of the threads make messages, the other half check every byte and drop them",
+        models: "a pipeline: half of the threads make messages, the other half check every marked word and drop them",
         threads: TWO_TO_SIXTEEN,
         run: exchange::producer_consumer,
     },

@@ -70,7 +70,7 @@ pub(crate) fn work(arguments: &WorkloadArguments) -> Result<(), Failure> {
 pub(crate) fn run(arguments: &BenchArguments) -> Result<bool, Failure> {
     let plan = Plan::resolve(arguments)?;
     if arguments.list {
-        return plan.list().map(|()| true).map_err(|error| Failure::own("cannot write the list", error));
+        return Failure::unless_answered(plan.list(), "cannot write the list").map(|()| true);
     }
     let reports = Reports::resolve(&arguments.report, false)?;
     let mut facts = reporting::facts();
@@ -107,12 +107,15 @@ impl Plan {
 
     fn list(&self) -> io::Result<()> {
         let mut out = io::stdout().lock();
-        for work in &self.work {
-            writeln!(out, "{:22} {}", work.name(), work.workload.models)?;
+        writeln!(out, "{:18} {:10} what it models", "workload", "threads")?;
+        for of_one in self.work.chunk_by(|one, other| one.workload.name == other.workload.name) {
+            let threads: Vec<String> = of_one.iter().map(|work| work.threads.to_string()).collect();
+            let Workload { name, models, .. } = of_one[0].workload;
+            writeln!(out, "{name:18} {:10} {models}", threads.join(","))?;
         }
-        writeln!(out)?;
+        writeln!(out, "\n{:18} what is preloaded", "allocator")?;
         for row in &self.rows {
-            writeln!(out, "{:22} {}", row.name, row.described().detail)?;
+            writeln!(out, "{:18} {}", row.name, row.described().detail)?;
         }
         Ok(())
     }

@@ -48,7 +48,7 @@ pub(crate) fn run(arguments: DoctorArguments) -> Result<bool, Failure> {
     } else {
         findings.print(&mut out, color.style(&io::stdout()))
     };
-    written.map_err(|error| Failure::own("cannot write what was found", error))?;
+    Failure::unless_answered(written, "cannot write what was found")?;
     Ok(findings.preload.works)
 }
 

@@ -1,6 +1,7 @@
 //! Why a program was not run. Which exit status that becomes is decided in `main.rs` only.
 
 use core::fmt;
+use std::io;
 
 use stratalloc_measure::LaunchError;
 
@@ -19,6 +20,14 @@ impl Failure {
     /// A failure of our own: what was being done, and the system's answer.
     pub(crate) fn own(doing: impl fmt::Display, error: impl fmt::Display) -> Failure {
         Failure::Own(format!("{doing}: {error}"))
+    }
+
+    /// Whether an answer was written; a reader that has gone (`| head`) has read enough.
+    pub(crate) fn unless_answered(written: io::Result<()>, doing: &str) -> Result<(), Failure> {
+        match written {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::own(doing, error)),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -128,5 +128,5 @@ fn config(arguments: &ConfigArguments) -> Result<(), Failure> {
     } else {
         config_table::print(&mut out, Color::Auto.style(&io::stdout()))
     };
-    written.map_err(|error| Failure::own("cannot write the table", error))
+    Failure::unless_answered(written, "cannot write the table")
 }

@@ -109,7 +109,7 @@ fn totals(summary: Option<&Summary>, usage: &Usage) -> Table {
     let mut table = Table::new([("", Align::Left), ("", Align::Left)]);
     let mut row = |name: &str, text: String| table.row([name.to_owned(), text]);
     if let Some(bytes) = number("committed_bytes") {
-        row("committed", units::bytes(bytes));
+        row("committed by the heap", units::bytes(bytes));
     }
     if let Some(bytes) = number("resident_bytes") {
         row("resident at the end", units::bytes(bytes));

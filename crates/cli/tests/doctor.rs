@@ -70,3 +70,14 @@ fn settings_reach_the_program() {
     let output = folder.stratalloc(words).env("STRATALLOC_CONF", "a:1").output().unwrap();
     assert_eq!(output.stdout, b"a:1,b:2,c:3");
 }
+
+#[test]
+fn reader_that_has_gone_is_no_failure() {
+    let folder = Folder::new("gone");
+    for command in [["doctor", "--json"].as_slice(), &["config"], &["bench", "--list", "--only", "system"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = folder.stratalloc(command).stdout(writer).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{command:?}: {}", harness::complaint(&output));
+    }
+}

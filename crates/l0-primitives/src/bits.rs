@@ -50,7 +50,14 @@ pub const fn lowest_run(free: u64, n: u32) -> Option<u32> {
 #[inline]
 #[must_use]
 pub const fn lowest_run_aligned(free: u64, n: u32, align_granules: u32) -> Option<u32> {
-    lowest_bit(run_starts(free, n) & multiples(align_granules))
+    lowest_bit(run_starts_aligned(free, n, align_granules))
+}
+
+/// The multiples of `align_granules` at which `n` or more ones begin.
+#[inline]
+#[must_use]
+pub const fn run_starts_aligned(free: u64, n: u32, align_granules: u32) -> u64 {
+    run_starts(free, n) & multiples(align_granules)
 }
 
 /// The length of the longest run of ones, 0 ..= 64.

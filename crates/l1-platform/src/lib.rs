@@ -15,9 +15,9 @@
 //! ```text
 //!      heap, strategies, libstratalloc.so, command line
 //!   ───────┬──────────┬───────────┬──────────────┬───────────────┬─────────
-//!         vm         page       thread  tls    report          thp  numa  cpu
+//!      vm  probe     page    thread  tls  stack  report         thp  numa  cpu
 //!   reserve commit  size     id  ExitHook    stderr  file     limits process
-//!   purge release            yield_now       env  clock        (questions)
+//!   purge release            yield_now signals  env  clock     (questions)
 //!   ───────┬──────────┴───────────┴──────┬───────┴───────────────┴─────────
 //!        fault                          text
 //!   ───────┴──────────────────────────────┴────────────────────────────────
@@ -28,12 +28,16 @@
 //! | module | what it answers |
 //! |---|---|
 //! | [`vm`] | the contract of page ranges, and one file per operating system that fulfils it |
+//! | [`probe`] | can this word be read, and what does it say? |
 //! | [`page`] | how large is a page, a huge page? |
 //! | [`thp`] | does the kernel use huge pages, and are some set aside? |
 //! | [`thread`] | which thread am I; tell me when it ends (a POSIX key, or C++'s way where no key is left) |
 //! | [`tls`] | one word per thread, reached without a call |
-//! | [`process`] | which process is this and what has it used? |
+//! | [`signals`] | work that no signal handler of this thread interrupts |
+//! | [`stack`] | a call on another stack |
+//! | [`process`] | which process is this and what has it used? End it at once |
 //! | [`fork`] | which copy of the address space is this? |
+//! | [`weak_symbol!`] | where is a function that libc, or the C++ runtime, may lack? |
 //! | [`clock`] | what time is it, cheaply? |
 //! | [`mod@env`] | what does the environment say, before `main`? |
 //! | [`report`] | text to a descriptor or a file |
@@ -48,6 +52,7 @@
 mod error;
 mod sys;
 mod text;
+mod weak;
 
 pub mod clock;
 pub mod cpu;
@@ -57,8 +62,11 @@ pub mod fork;
 pub mod limits;
 pub mod numa;
 pub mod page;
+pub mod probe;
 pub mod process;
 pub mod report;
+pub mod signals;
+pub mod stack;
 pub mod thp;
 pub mod thread;
 pub mod tls;

@@ -1,4 +1,4 @@
-//! The process: who it is and what it has used.
+//! The process: who it is, what it has used, and its end.
 
 use core::ffi::c_long;
 
@@ -9,6 +9,15 @@ use crate::{page, text};
 #[must_use]
 pub fn id() -> u32 {
     sys::process_id()
+}
+
+/// Ends the process and all of its threads at once: no handler, destructor or library hears of it, no stream is flushed.
+///
+/// The kernel's call and not a function of libc, whose `_exit` may have been replaced by the caller itself. May be called
+/// before `main`, in a signal handler, after `fork`.
+#[inline]
+pub fn exit_at_once(status: i32) -> ! {
+    sys::exit_group(status)
 }
 
 /// Writes the program's short name (at most 15 bytes, without a NUL) and returns its length; 0 if it is unknown.

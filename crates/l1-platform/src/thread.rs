@@ -3,7 +3,7 @@
 use core::ffi::{c_int, c_uint, c_void};
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::sys;
+use crate::{sys, weak_symbol};
 
 /// The kernel's id of the calling thread: unique among the living threads of the machine; reused after its end.
 #[must_use]
@@ -112,7 +112,7 @@ impl ExitHook {
 /// `f(value)` may be called at the end of this thread; the object that contains `f` is never unloaded.
 pub unsafe fn at_thread_exit(f: ExitFunction, value: *mut c_void) -> bool {
     type Register = unsafe extern "C" fn(ExitFunction, *mut c_void, *mut c_void) -> c_int;
-    let address = thread_atexit_address();
+    let address = weak_symbol!("__cxa_thread_atexit_impl");
     if address.is_null() {
         return false;
     }
@@ -121,34 +121,6 @@ pub unsafe fn at_thread_exit(f: ExitFunction, value: *mut c_void) -> bool {
     // Any address inside the object names it; glibc would take null for one it had looked up before.
     // SAFETY: the caller's contract.
     unsafe { register(f, value, f as *mut c_void) == 0 }
-}
-
-/// Address of `__cxa_thread_atexit_impl`, or null: stable Rust has no weak references, so the assembler makes one.
-fn thread_atexit_address() -> *const () {
-    #[allow(unused_mut, unused_assignments, reason = "assigned where the target has a recipe")]
-    let mut address: *const () = core::ptr::null();
-    #[cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
-    // SAFETY: reads one slot of the global offset table, which never changes after binding.
-    unsafe {
-        core::arch::asm!(
-            ".weak __cxa_thread_atexit_impl",
-            "mov {}, qword ptr [rip + __cxa_thread_atexit_impl@GOTPCREL]",
-            out(reg) address,
-            options(pure, nomem, nostack, preserves_flags),
-        );
-    }
-    #[cfg(all(target_arch = "aarch64", target_os = "linux", not(miri)))]
-    // SAFETY: as above.
-    unsafe {
-        core::arch::asm!(
-            ".weak __cxa_thread_atexit_impl",
-            "adrp {0}, :got:__cxa_thread_atexit_impl",
-            "ldr {0}, [{0}, :got_lo12:__cxa_thread_atexit_impl]",
-            out(reg) address,
-            options(pure, nomem, nostack, preserves_flags),
-        );
-    }
-    address
 }
 
 impl Default for ExitHook {

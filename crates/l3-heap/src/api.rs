@@ -204,9 +204,7 @@ fn deallocate_other(ptr: *mut u8) {
             }
             return;
         }
-        // SAFETY: an owner is null or a pooled heap, which is never unmapped.
-        let owner: Option<&ThreadHeap> = unsafe { slab.owner().as_ref() };
-        if owner.is_some_and(|heap| heap.family() != 0) {
+        if slab.owning_heap().is_some_and(|heap| heap.family() != 0) {
             value::free(slab, ptr);
         } else {
             free::remote_free(slab, ptr.cast());

@@ -120,9 +120,7 @@ pub(crate) fn take(number: u32, class: usize) -> Option<(*mut u8, bool)> {
 
 /// Frees a block of a family's slab: at once if its shard is free, else as a remote free.
 pub(crate) fn free(slab: &'static Slab, block: *mut u8) {
-    // SAFETY: an owner is null or a pooled heap, which is never unmapped.
-    let owner = unsafe { slab.owner().as_ref() };
-    if let Some(heap) = owner {
+    if let Some(heap) = slab.owning_heap() {
         let shards = &family(heap.family()).shards;
         let number = link::to(heap.index.get());
         if let Some(shard) = shards.iter().find(|shard| shard.heap.load(Ordering::Relaxed) == number)

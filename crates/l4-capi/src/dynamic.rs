@@ -1,6 +1,6 @@
 //! Symbols that may be absent: the C++ runtime, and the allocator behind ours.
 //!
-//! Two ways to find one. A *weak reference* is resolved by the dynamic linker at load and costs one load, but knows
+//! Two ways to find one. A *weak reference* (`weak_symbol!` of the platform) is resolved by the dynamic linker at load and costs one load, but knows
 //! only what was loaded with the program. *Searching* also finds a C++ runtime that came later with a `dlopen`ed
 //! module, whose symbols are in no global scope. Searching takes the loader's (recursive) lock and may allocate, so it
 //! is for cold paths where the heap's state is settled.
@@ -15,39 +15,6 @@ const NO_LOAD: i32 = 1 | 4;
 
 /// Libraries that hold `std::get_new_handler` and its relatives.
 const RUNTIMES: [&CStr; 3] = [c"libstdc++.so.6", c"libc++.so.1", c"libc++abi.so.1"];
-
-/// The address of a symbol that the dynamic linker may leave undefined, as a `usize`: 0 means absent.
-///
-/// Stable Rust has no weak references, so the assembler makes one: a load from the global offset table, where the
-/// linker writes 0 for a weak symbol that nobody defines.
-macro_rules! weak {
-    ($name:literal) => {{
-        let address: usize;
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: reads one slot of the global offset table, which never changes after binding (`-z now`).
-        unsafe {
-            core::arch::asm!(
-                concat!(".weak ", $name),
-                concat!("mov {}, qword ptr [rip + ", $name, "@GOTPCREL]"),
-                out(reg) address,
-                options(pure, nomem, nostack, preserves_flags),
-            );
-        }
-        #[cfg(target_arch = "aarch64")]
-        // SAFETY: reads one slot of the global offset table, which never changes after binding (`-z now`).
-        unsafe {
-            core::arch::asm!(
-                concat!(".weak ", $name),
-                concat!("adrp {0}, :got:", $name),
-                concat!("ldr {0}, [{0}, :got_lo12:", $name, "]"),
-                out(reg) address,
-                options(pure, nomem, nostack, preserves_flags),
-            );
-        }
-        address
-    }};
-}
-pub(crate) use weak;
 
 /// The definition of `name` behind this library in the global search order; 0 if there is none.
 ///

@@ -15,6 +15,7 @@
 use crate::{os, summary};
 use core::ffi::{c_int, c_void};
 use core::ptr;
+use stratalloc_platform::process;
 
 /// Prepares for the ends that have to be announced; called at load, when a summary is wanted and no other thread exists.
 ///
@@ -39,7 +40,7 @@ extern "C" fn at_quick_exit(_: *mut c_void) {
 #[unsafe(no_mangle)]
 extern "C" fn _exit(status: c_int) -> ! {
     summary::write();
-    os::exit_group(status)
+    process::exit_at_once(status)
 }
 
 /// C's name of [`_exit`].

@@ -22,7 +22,7 @@ use core::ffi::CStr;
 use core::mem::transmute;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use stratalloc_heap as heap;
-use stratalloc_platform::page;
+use stratalloc_platform::{page, probe::word_at};
 
 /// Header word of a glibc block: size, and these flags in the low bits.
 const PREVIOUS_IN_USE: usize = 1;
@@ -122,7 +122,7 @@ fn is_glibc_block(address: usize) -> bool {
     if !address.is_multiple_of(GRAIN) || address < SMALLEST {
         return false;
     }
-    let Some(header) = peek(address - 8) else {
+    let Some(header) = word_at(address - 8) else {
         return false;
     };
     let size = header & !FLAGS;
@@ -141,12 +141,12 @@ fn is_glibc_block(address: usize) -> bool {
     } else {
         BREAK_AT_START.load(Relaxed) <= chunk && end < program_break()
     };
-    inside && peek(end + 8).is_some_and(|next_header| next_header & PREVIOUS_IN_USE != 0)
+    inside && word_at(end + 8).is_some_and(|next_header| next_header & PREVIOUS_IN_USE != 0)
 }
 
 /// The check that glibc's `munmap_chunk` makes too: the mapping begins and ends on pages.
 fn is_mapping_of_its_own(chunk: usize, end: usize) -> bool {
-    let Some(before) = peek(chunk) else {
+    let Some(before) = word_at(chunk) else {
         return false;
     };
     end.is_multiple_of(page::size()) && before < chunk && (chunk - before).is_multiple_of(page::size())
@@ -155,29 +155,11 @@ fn is_mapping_of_its_own(chunk: usize, end: usize) -> bool {
 /// The header of a thread heap holds: arena, previous heap, length, length that can be written.
 fn in_thread_heap(chunk: usize, end: usize) -> bool {
     let base = chunk & !(THREAD_HEAP - 1);
-    let (Some(arena), Some(length), Some(writable)) = (peek(base), peek(base + 16), peek(base + 24)) else {
+    let (Some(arena), Some(length), Some(writable)) = (word_at(base), word_at(base + 16), word_at(base + 24))
+    else {
         return false;
     };
     arena != 0 && length <= writable && writable <= THREAD_HEAP && end < base + length
-}
-
-/// The word at `address` (a multiple of 8), if the kernel says that it can be read.
-fn peek(address: usize) -> Option<usize> {
-    #[cfg(target_arch = "x86_64")]
-    const RT_SIGPROCMASK: i64 = 14;
-    #[cfg(target_arch = "aarch64")]
-    const RT_SIGPROCMASK: i64 = 135;
-    const NO_SUCH_OPERATION: i64 = -1;
-    let word = core::ptr::with_exposed_provenance::<usize>(address);
-    let nowhere = core::ptr::null_mut::<usize>();
-    // SAFETY: the kernel copies 8 bytes from `word` before it looks at the operation, which does not exist; so the call
-    // always fails and changes nothing, with `EINVAL` if the copy worked and `EFAULT` if not.
-    unsafe { os::syscall(RT_SIGPROCMASK, NO_SUCH_OPERATION, word, nowhere, 8_usize) };
-    if errno::get() != errno::EINVAL {
-        return None;
-    }
-    // SAFETY: readable, as just seen, and aligned; racing writers would be a free of a block that is still in use.
-    Some(unsafe { word.read_volatile() })
 }
 
 /// Where the program break stands.

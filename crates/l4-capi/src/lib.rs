@@ -50,7 +50,7 @@
 compile_error!("libstratalloc replaces malloc on Linux only; other systems use the Rust crate `stratalloc`");
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 compile_error!(
-    "libstratalloc has assembly for x86-64 and aarch64 only: see dynamic.rs, new_failed.rs, foreign.rs"
+    "libstratalloc has assembly for x86-64 and aarch64 only: see new_failed.rs, and foreign.rs for sizes of glibc's blocks"
 );
 
 mod aligned;

@@ -16,13 +16,14 @@
 //! The `nothrow` forms must also turn an exception of the handler into null. A C++ runtime does exactly that around
 //! the throwing form, so they hand over to its own `operator new(n, nothrow)`, which calls our throwing one.
 
-use crate::dynamic::{in_cxx_runtime, weak};
+use crate::dynamic::in_cxx_runtime;
 use crate::{errno, os, text};
 use core::arch::naked_asm;
 use core::ffi::CStr;
 use core::mem::transmute;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use stratalloc_heap as heap;
+use stratalloc_platform::weak_symbol;
 
 /// `std::get_new_handler()`.
 type GetNewHandler = extern "C" fn() -> usize;
@@ -135,7 +136,7 @@ pub(crate) unsafe extern "C" fn new_failed(size: usize, align: usize) -> *mut u8
 
 /// The current new-handler, 0 if there is none or no C++ runtime.
 extern "C" fn new_handler() -> usize {
-    let mut get = weak!("_ZSt15get_new_handlerv");
+    let mut get = weak_symbol!("_ZSt15get_new_handlerv").addr();
     if get == 0 {
         get = in_cxx_runtime(c"_ZSt15get_new_handlerv");
     }
@@ -157,7 +158,7 @@ extern "C" fn again(size: usize, align: usize) -> *mut u8 {
 /// Under glibc's `malloc` a failed `new` leaves `ENOMEM` behind; so here.
 pub(crate) extern "C" fn thrower() -> usize {
     errno::set(errno::ENOMEM);
-    let mut throw = weak!("_ZSt17__throw_bad_allocv");
+    let mut throw = weak_symbol!("_ZSt17__throw_bad_allocv").addr();
     if throw == 0 {
         throw = in_cxx_runtime(c"_ZSt17__throw_bad_allocv");
     }

@@ -15,10 +15,10 @@
 
 use crate::report::{self, line};
 use crate::text::Text;
-use crate::{ends, os, own_stack, preload};
+use crate::{ends, own_stack, preload};
 use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use stratalloc_platform::report::{Report, file_create, file_open};
-use stratalloc_platform::{clock, process};
+use stratalloc_platform::{clock, process, signals};
 
 /// Longest path that is remembered, with the dot, the number and the zero at the end.
 const CAPACITY: usize = 1024;
@@ -74,7 +74,7 @@ fn write_slow() {
     if OWNER.compare_exchange(process::id(), 0, Relaxed, Relaxed).is_ok() && preload::is_observed() {
         // SAFETY: whoever took the owner's number out is alone, also in a child, whose stack is its own; signals are held
         // back; nothing here unwinds.
-        os::without_signals(|| unsafe { own_stack::run(write_file) });
+        signals::held_back(|| unsafe { own_stack::run(write_file) });
     }
 }
 

@@ -5,6 +5,7 @@
 //! [light]: ../../../tests/preload/torture/light_start.c
 //! [bench]: ../../../bench/runs/2026-11-21-2core-vm/README.md
 //! [performance]: ../../../docs/performance.md
+//! [benchmarks]: ../../../bench/README.md
 //! [architecture]: ../../../ARCHITECTURE.md
 //! [safety]: ../../../SAFETY.md
 //! [signals]: ../../../SAFETY.md#signals-forks-late-calls

@@ -1,6 +1,6 @@
 //! aarch64: `svc 0`; number in x8, arguments in x0 … x5, answer in x0; every other register is kept.
 
-use core::arch::asm;
+use core::arch::{asm, naked_asm};
 
 /// Numbers from the kernel's `include/uapi/asm-generic/unistd.h`.
 pub(crate) mod nr {
@@ -8,8 +8,10 @@ pub(crate) mod nr {
     pub(crate) const CLOSE: usize = 57;
     pub(crate) const READ: usize = 63;
     pub(crate) const WRITE: usize = 64;
+    pub(crate) const EXIT_GROUP: usize = 94;
     pub(crate) const SCHED_GETAFFINITY: usize = 123;
     pub(crate) const SCHED_YIELD: usize = 124;
+    pub(crate) const RT_SIGPROCMASK: usize = 135;
     pub(crate) const GETRUSAGE: usize = 165;
     pub(crate) const GETCPU: usize = 168;
     pub(crate) const GETPID: usize = 172;
@@ -50,4 +52,29 @@ pub(super) unsafe fn call(number: usize, args: [usize; 6]) -> usize {
         );
     }
     answer
+}
+
+/// Calls `work` with the stack pointer at `top`. The unwind table leads a debugger back to the caller's stack.
+///
+/// # Safety
+///
+/// As for [`crate::stack::call_on`].
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn call_on_stack(top: *mut u8, work: extern "C" fn()) {
+    naked_asm!(
+        ".cfi_startproc",
+        "stp x29, x30, [sp, #-16]!",
+        ".cfi_def_cfa_offset 16",
+        ".cfi_offset x29, -16",
+        ".cfi_offset x30, -8",
+        "mov x29, sp",
+        ".cfi_def_cfa_register x29",
+        "mov sp, x0",
+        "blr x1",
+        "mov sp, x29",
+        "ldp x29, x30, [sp], #16",
+        ".cfi_def_cfa sp, 0",
+        "ret",
+        ".cfi_endproc",
+    )
 }

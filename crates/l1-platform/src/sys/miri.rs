@@ -19,6 +19,7 @@ pub(crate) mod nr {
     pub(crate) const MOVE_PAGES: usize = 0;
     pub(crate) const PRLIMIT64: usize = 0;
     pub(crate) const GETCPU: usize = 0;
+    pub(crate) const RT_SIGPROCMASK: usize = 0;
 }
 
 /// Every call answers `-ENOSYS`.
@@ -47,6 +48,10 @@ pub(crate) fn process_id() -> u32 {
     std::process::id()
 }
 
+pub(crate) fn exit_group(status: i32) -> ! {
+    std::process::exit(status)
+}
+
 /// Threads are numbered as they ask.
 pub(crate) fn thread_id() -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(1);
@@ -59,4 +64,13 @@ pub(crate) fn thread_id() -> u32 {
 
 pub(crate) fn yield_now() {
     std::thread::yield_now();
+}
+
+/// There is one stack only.
+///
+/// # Safety
+///
+/// None is needed; the real versions need theirs.
+pub(crate) unsafe extern "C" fn call_on_stack(_top: *mut u8, work: extern "C" fn()) {
+    work();
 }

@@ -2,10 +2,10 @@
 //!
 //! Nothing here goes through libc, so `errno` is never touched and nothing can be interposed: a `free` that purges
 //! pages must leave the program's `errno` alone, and the first `malloc` of a process may come before libc is ready.
-//! One file per architecture holds the numbers and one function; the kernel's answer becomes a `Result` here.
+//! One file per architecture holds the numbers, the call, and the change of stacks; the kernel's answer becomes a `Result` here.
 //!
 //! Under Miri there is no kernel: [`call`] refuses everything with `ENOSYS`, and the callers' answers for "the kernel
-//! does not say" apply. The three calls that must work there ([`write()`], ids, yielding) have their own versions.
+//! does not say" apply. The few calls that must work there ([`write()`], ids, yielding, the end) have their own versions.
 
 use core::ffi::CStr;
 
@@ -29,7 +29,7 @@ compile_error!(
     "stratalloc-platform has system-call numbers for x86-64, aarch64 and x86 only: add src/sys/<arch>.rs"
 );
 
-pub(crate) use arch::nr;
+pub(crate) use arch::{call_on_stack, nr};
 
 /// The highest number that the kernel uses to say "this is an error" (`MAX_ERRNO`).
 const MAX_ERROR: usize = 4095;
@@ -165,8 +165,17 @@ pub(crate) fn yield_now() {
     let _ = unsafe { call(nr::SCHED_YIELD, [0; 6]) };
 }
 
+/// Ends all threads of the process.
+#[cfg(not(miri))]
+pub(crate) fn exit_group(status: i32) -> ! {
+    loop {
+        // SAFETY: exit_group touches no memory, and does not come back.
+        let _ = unsafe { call(nr::EXIT_GROUP, [word(status), 0, 0, 0, 0, 0]) };
+    }
+}
+
 #[cfg(miri)]
-pub(crate) use arch::{process_id, thread_id, yield_now};
+pub(crate) use arch::{exit_group, process_id, thread_id, yield_now};
 
 #[cfg(test)]
 mod tests {

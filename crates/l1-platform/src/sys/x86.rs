@@ -3,7 +3,7 @@
 //! The compiler keeps esi and ebp for itself, so they are saved on the stack by hand. The vdso's `sysenter` gate is
 //! faster by some 100 ns and needs the auxiliary vector: not worth it on a path that is slow already.
 
-use core::arch::asm;
+use core::arch::{asm, naked_asm};
 
 /// Numbers from the kernel's `arch/x86/entry/syscalls/syscall_32.tbl`. `MMAP` is `mmap2`: its offset counts pages,
 /// which makes no difference to anonymous memory.
@@ -17,11 +17,13 @@ pub(crate) mod nr {
     pub(crate) const MPROTECT: usize = 125;
     pub(crate) const SCHED_YIELD: usize = 158;
     pub(crate) const MREMAP: usize = 163;
+    pub(crate) const RT_SIGPROCMASK: usize = 175;
     pub(crate) const MMAP: usize = 192;
     pub(crate) const MINCORE: usize = 218;
     pub(crate) const MADVISE: usize = 219;
     pub(crate) const GETTID: usize = 224;
     pub(crate) const SCHED_GETAFFINITY: usize = 242;
+    pub(crate) const EXIT_GROUP: usize = 252;
     pub(crate) const MBIND: usize = 274;
     pub(crate) const OPENAT: usize = 295;
     pub(crate) const MOVE_PAGES: usize = 317;
@@ -60,4 +62,29 @@ pub(super) unsafe fn call(number: usize, args: [usize; 6]) -> usize {
         );
     }
     answer
+}
+
+/// Calls `work` with the stack pointer at `top`. The unwind table leads a debugger back to the caller's stack.
+///
+/// # Safety
+///
+/// As for [`crate::stack::call_on`].
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn call_on_stack(top: *mut u8, work: extern "C" fn()) {
+    naked_asm!(
+        ".cfi_startproc",
+        "push ebp",
+        ".cfi_def_cfa_offset 8",
+        ".cfi_offset ebp, -8",
+        "mov ebp, esp",
+        ".cfi_def_cfa_register ebp",
+        "mov eax, [ebp + 12]",
+        "mov esp, [ebp + 8]",
+        "call eax",
+        "mov esp, ebp",
+        "pop ebp",
+        ".cfi_def_cfa esp, 4",
+        "ret",
+        ".cfi_endproc",
+    )
 }

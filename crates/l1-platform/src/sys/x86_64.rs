@@ -1,6 +1,6 @@
 //! x86-64: `syscall`; arguments in rdi, rsi, rdx, r10, r8, r9; the instruction destroys rcx and r11.
 
-use core::arch::asm;
+use core::arch::{asm, naked_asm};
 
 /// Numbers from the kernel's `arch/x86/entry/syscalls/syscall_64.tbl`.
 pub(crate) mod nr {
@@ -10,6 +10,7 @@ pub(crate) mod nr {
     pub(crate) const MMAP: usize = 9;
     pub(crate) const MPROTECT: usize = 10;
     pub(crate) const MUNMAP: usize = 11;
+    pub(crate) const RT_SIGPROCMASK: usize = 14;
     pub(crate) const SCHED_YIELD: usize = 24;
     pub(crate) const MREMAP: usize = 25;
     pub(crate) const MINCORE: usize = 27;
@@ -18,6 +19,7 @@ pub(crate) mod nr {
     pub(crate) const GETRUSAGE: usize = 98;
     pub(crate) const GETTID: usize = 186;
     pub(crate) const SCHED_GETAFFINITY: usize = 204;
+    pub(crate) const EXIT_GROUP: usize = 231;
     pub(crate) const MBIND: usize = 237;
     pub(crate) const OPENAT: usize = 257;
     pub(crate) const MOVE_PAGES: usize = 279;
@@ -52,4 +54,28 @@ pub(super) unsafe fn call(number: usize, args: [usize; 6]) -> usize {
         );
     }
     answer
+}
+
+/// Calls `work` with the stack pointer at `top`. The unwind table leads a debugger back to the caller's stack.
+///
+/// # Safety
+///
+/// As for [`crate::stack::call_on`].
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn call_on_stack(top: *mut u8, work: extern "C" fn()) {
+    naked_asm!(
+        ".cfi_startproc",
+        "push rbp",
+        ".cfi_def_cfa_offset 16",
+        ".cfi_offset rbp, -16",
+        "mov rbp, rsp",
+        ".cfi_def_cfa_register rbp",
+        "mov rsp, rdi",
+        "call rsi",
+        "mov rsp, rbp",
+        "pop rbp",
+        ".cfi_def_cfa rsp, 8",
+        "ret",
+        ".cfi_endproc",
+    )
 }

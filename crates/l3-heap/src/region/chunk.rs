@@ -74,6 +74,15 @@ pub(crate) struct Claim {
     pub(crate) dirty: u64,
 }
 
+/// Where to claim `count` granules of the `free` ones; see [`Chunk::claim`].
+fn best_start(free: u64, dirty: u64, count: u32, align: u32) -> Option<u32> {
+    let fitting = bits::run_starts_aligned(free, count, align);
+    let used = bits::run_starts_aligned(free & dirty, count, align);
+    let wanted = if used == 0 { fitting } else { used };
+    let exact = wanted & !(free << 1) & !bits::run_starts(free, count + 1);
+    bits::lowest_bit(if exact == 0 { wanted } else { exact })
+}
+
 impl Chunk {
     /// A chunk that is not split, for the models: the region's records are zeroed memory.
     #[cfg(loom)]
@@ -137,16 +146,14 @@ impl Chunk {
         self.occupancy(family != 0).store(!taken, Ordering::SeqCst);
     }
 
-    /// Claims the lowest run of `count` granules whose start is a multiple of `align` granules.
+    /// Claims a run of `count` granules whose start is a multiple of `align` granules: memory that was used before rather than memory
+    /// that would be touched for it, then a hole of just this size, so that larger ones stay whole, then the lowest
+    /// (docs/experiments/placement.md).
     pub(crate) fn claim(&self, count: u32, align: u32, private: bool) -> Option<Claim> {
         let word = self.occupancy(private);
         let mut seen = word.load(Ordering::Relaxed);
         loop {
-            let start = if align <= 1 {
-                bits::lowest_run(seen, count)?
-            } else {
-                bits::lowest_run_aligned(seen, count, align)?
-            };
+            let start = best_start(seen, self.dirty.load(Ordering::Relaxed), count, align)?;
             let mask = bits::mask(start, count);
             match word.compare_exchange_weak(seen, seen & !mask, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => return Some(Claim { start, dirty: self.dirty.load(Ordering::Relaxed) & mask }),
@@ -222,5 +229,26 @@ impl Chunk {
     /// The `ends` word, for reports and checks.
     pub(crate) fn ends_mask(&self) -> u64 {
         self.ends.load(Ordering::Relaxed)
+    }
+}
+
+// Not covered here: what threads do to the words at the same time (`models/region`).
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::best_start;
+
+    #[test]
+    fn used_memory_first_then_the_tightest_hole_then_the_lowest() {
+        assert_eq!(best_start(0, 0, 1, 1), None);
+        assert_eq!(best_start(0b111_0100, 0, 1, 1), Some(2), "a hole of just this size");
+        assert_eq!(best_start(0b1110_1100, 0, 1, 1), Some(2), "else the lowest");
+        assert_eq!(best_start(0b1110_1100, 0, 2, 1), Some(2));
+        assert_eq!(best_start(0b11_0111, 0, 2, 1), Some(4));
+        assert_eq!(best_start(0b1110_1100, 0b1110_0000, 1, 1), Some(5), "used before");
+        assert_eq!(best_start(0b1110_1100, 0b0001_0000, 1, 1), Some(2), "used, but not free");
+        assert_eq!(best_start(0b1110_1100, 0b0010_0000, 2, 1), Some(2), "used, but too short");
+        assert_eq!(best_start(0b1111_1111, 0, 4, 4), Some(0));
+        assert_eq!(best_start(0b1111_1110, 0, 4, 4), Some(4));
+        assert_eq!(best_start(!0, 0, 64, 1), Some(0));
     }
 }

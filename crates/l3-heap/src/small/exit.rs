@@ -88,7 +88,7 @@ fn return_bin(heap: &'static ThreadHeap, class: usize) {
         count(heap, slab, out);
         depot::put(slab);
     } else {
-        fill(slab);
+        fill(heap, slab);
     }
 }
 

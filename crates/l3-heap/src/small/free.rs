@@ -1,6 +1,6 @@
 //! Freeing a block of another heap's slab.
 
-use super::home::{Records, event, miss};
+use super::home::{self, Records, event, miss};
 use super::remote::{self, Chain};
 use super::ring::Batch;
 use super::slab::{Block, Slab};
@@ -25,9 +25,19 @@ pub(crate) fn local_event(slab: &'static Slab) {
 /// Frees `block` of `slab`, which the current thread's heap does not own.
 pub(crate) fn remote_free(slab: &'static Slab, block: *mut Block) {
     let done = small::with_own_heap(|heap| {
+        if slab.is_orphan() && slab.filled_by(heap) && home::take_over(heap, slab) {
+            if slab.push_local(block) {
+                event(heap, slab);
+            }
+            return;
+        }
         let index = region::slab_index(slab);
         if let Some(batch) = heap.rings.add(index, slab.facts().size, block) {
             publish(heap, &batch);
+            // A thread that only frees has no other occasion to look, and slabs that it took over need every block home to be free.
+            if !heap.mailbox.0.is_empty() {
+                home::drain(heap);
+            }
         }
     });
     if done.is_none() {
@@ -48,13 +58,25 @@ pub(crate) fn publish_rings(heap: &'static ThreadHeap) {
     }
 }
 
-fn publish(heap: &ThreadHeap, batch: &Batch) {
+fn publish(heap: &'static ThreadHeap, batch: &Batch) {
     heap.remote_batches.set(heap.remote_batches.get() + 1);
     heap.remote_blocks.set(heap.remote_blocks.get() + u64::from(batch.count));
+    let slab = batch.slab;
+    if slab.is_orphan()
+        && batch.count + slab.remote.waiting() >= u32::from(slab.facts().wake)
+        && home::take_over(heap, slab)
+    {
+        home::splice(heap, slab, chain_of(batch));
+        return;
+    }
     publish_chain(batch);
 }
 
 fn publish_chain(batch: &Batch) {
+    remote::send(&Records, batch.slab, chain_of(batch));
+}
+
+fn chain_of(batch: &Batch) -> Chain {
     let start = region::slice_start(region::slab_index(batch.slab)).addr();
     #[allow(
         clippy::cast_possible_truncation,
@@ -62,6 +84,5 @@ fn publish_chain(batch: &Batch) {
     )]
     let offset = |block: *mut Block| ((block.addr() - start) >> 4) as u16;
     #[allow(clippy::cast_possible_truncation, reason = "a slab holds at most 1024 blocks")]
-    let chain = Chain { head: offset(batch.head), tail: offset(batch.tail), count: batch.count as u16 };
-    remote::send(&Records, batch.slab, chain);
+    Chain { head: offset(batch.head), tail: offset(batch.tail), count: batch.count as u16 }
 }

@@ -23,8 +23,7 @@ impl Directory for Records {
     }
 
     fn owner(&self, record: &'static Slab) -> Option<&'static ThreadHeap> {
-        // SAFETY: an owner is null or a pooled heap, which is never unmapped (T4).
-        unsafe { record.owner().as_ref() }
+        record.owning_heap()
     }
 
     fn post(&self, owner: &'static ThreadHeap, record: &'static Slab) {
@@ -35,14 +34,20 @@ impl Directory for Records {
         }
     }
 
-    fn found_nobody(&self) {
-        depot::blocks_arrived();
+    fn found_nobody(&self, record: &'static Slab) {
+        if !record.is_orphan() {
+            depot::blocks_arrived();
+        }
     }
 }
 
 impl Owners for Records {
     fn owns(&self, owner: &'static ThreadHeap, record: &'static Slab) -> bool {
         ptr::eq(record.owner(), owner)
+    }
+
+    fn claim(&self, owner: &'static ThreadHeap, record: &'static Slab) -> bool {
+        record.claim(owner)
     }
 
     fn set_owner(&self, record: &'static Slab, owner: Option<&'static ThreadHeap>) {
@@ -245,6 +250,11 @@ pub(crate) fn splice(heap: &ThreadHeap, slab: &'static Slab, chain: Chain) {
     }
 }
 
+/// Takes over a full slab that nobody owns; the caller has one of its blocks in hand.
+pub(crate) fn take_over(heap: &'static ThreadHeap, slab: &'static Slab) -> bool {
+    heap.family() == 0 && remote::take_over(&Records, heap, slab, |chain| splice(heap, slab, chain))
+}
+
 /// Takes all mail: splices what is ours, forwards what changed hands. True if there was any.
 pub(crate) fn drain(heap: &'static ThreadHeap) -> bool {
     remote::drain(&Records, heap, |slab, chain| splice(heap, slab, chain))
@@ -273,13 +283,19 @@ pub(crate) fn adopt(heap: &'static ThreadHeap, slab: &'static Slab) {
     slab.set_state(State::Current);
 }
 
-/// A slab whose blocks are all out becomes Full: nobody looks at it until `wake` of them are home.
-pub(crate) fn fill(slab: &Slab) {
+/// A slab whose blocks are all out becomes Full: nobody looks at it until `wake` of them are home. If no block of it came home yet,
+/// its objects may be another thread's to free; whoever frees the first one takes the slab over.
+pub(crate) fn fill(heap: &ThreadHeap, slab: &Slab) {
+    let leave = !slab.was_reused() && heap.family() == 0;
     let wake = u32::from(slab.facts().wake);
     slab.start.set(wake);
     slab.needed.set(wake);
-    // Last: from here on another thread may reclaim the slab.
+    slab.sign(heap);
+    // From here on another thread may reclaim the slab.
     slab.set_state(State::Full);
+    if leave {
+        slab.orphan(heap);
+    }
 }
 
 // Not covered here: everything that needs two threads (`models/small`, `tests/threads.rs`).
@@ -301,7 +317,18 @@ mod tests {
     #[test]
     fn full_slabs_that_woke_unseen_join_the_partial_list_later() {
         const SIZE: usize = 8192;
-        let blocks: Vec<*mut u8> = (0..40).map(|_| allocate(SIZE)).collect();
+        let mut blocks: Vec<*mut u8> = (0..40).map(|_| allocate(SIZE)).collect();
+        // A slab whose blocks went out once only would be an orphan when it is full: all but one of each slab go out again.
+        let mut kept: Vec<*mut u8> = Vec::new();
+        for block in blocks.drain(..) {
+            if kept.iter().all(|other| !ptr::eq(record(*other), record(block))) {
+                kept.push(block);
+            } else {
+                // SAFETY: allocated above, freed once.
+                unsafe { deallocate(block) };
+            }
+        }
+        blocks.extend(kept.iter().copied().chain((kept.len()..40).map(|_| allocate(SIZE))));
         let full: Vec<*mut u8> =
             blocks.iter().copied().filter(|block| record(*block).state() == State::Full).collect();
         // As many blocks of the first two full slabs as wake them, and one more of the first.

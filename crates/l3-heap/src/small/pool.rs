@@ -132,12 +132,13 @@ unsafe extern "C" fn on_exit(_heap: *mut c_void) {
     if heap.kind() == Kind::Live && !heap.busy.get() {
         // First the slot, then the heap: from the push on it belongs to others.
         set_current(&EXITED);
+        // Publishing may take slabs over, so it comes before they are given up.
+        free::publish_rings(heap);
         if may_keep() {
             exit::lighten(heap, KEPT_BYTES);
             give_back(heap);
             return;
         }
-        free::publish_rings(heap);
         exit::surrender(heap);
         heap.pooled.store(1, Ordering::Relaxed);
         // With the fence in `mail_arrived`: either the sender sees the mark, or the mail is seen here.

@@ -54,7 +54,7 @@ pub(crate) fn refill(heap: &'static ThreadHeap, class: usize) -> Option<Refilled
             if let Some(refilled) = from_current(heap, slab, class) {
                 return Some(refilled);
             }
-            home::fill(slab);
+            home::fill(heap, slab);
             heap.cur(class).set(link::END);
         }
         tick(heap);

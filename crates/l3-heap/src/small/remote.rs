@@ -17,7 +17,7 @@
 //! - **R2** The token belongs to the record, not to the slab: it may outlive the slab and even the slice's next use. Whoever takes
 //!   a chain without being the holder leaves the token as it is.
 //! - **R3** Blocks are in `remote` only while the slab has an owner that will see the token, or none (then it is in the depot,
-//!   and adopting takes them).
+//!   and adopting takes them, or an orphan, and taking it over does).
 //!
 //! Why no chain is forgotten. `deliver` holds the token. With an owner it pushes to that owner's mailbox; if ownership moves
 //! meanwhile, the old owner (or who reaps it) pops the record, sees another owner and delivers again. Without an owner it turns
@@ -30,13 +30,19 @@
 //! slabs, and full slabs of which some block is still in use. The token of a reclaimed slab may stay in the sleeper's mailbox,
 //! where it keeps the next owner of the record from being told; so at every 64th such slab the sleeper's mail is forwarded.
 //!
+//! Full slabs of which some block is still in use need not wait for a sleeper either. One that is full for the first time may hold
+//! objects that others will free, so its owner leaves it to nobody, an **orphan**; who frees a block of it may take it over
+//! ([`take_over`]). Having a block in hand, the claimer excludes reclaiming; being the one whose compare-and-swap succeeds, it
+//! excludes other claimers; and it takes the chain after it became the owner, as in adopting.
+//!
 //! | access | order | pairs with | carries |
 //! | --- | --- | --- | --- |
 //! | reclaim: CAS on `remote` | AcqRel | publish | the blocks; that every earlier life of the slab is over |
 //! | `state` becomes Full / is read by reclaim | Release / Acquire | each other | the owner's last accesses to the record |
 //! | publish: CAS on `remote` | AcqRel | drain, adopt | release: the blocks' links and contents; acquire: an adopter's owner store |
 //! | drain: swap on `remote` | AcqRel | publish | acquire: the blocks; release: that they are free again |
-//! | adopt: `fetch_and` on `remote` | AcqRel | publish, deliver | release: the owner stored before it |
+//! | adopt, take over: `fetch_and` on `remote` | AcqRel | publish, deliver | release: the owner stored before it |
+//! | `owner`: heap → orphan / orphan → heap, by CAS | Release / Acquire | each other | the plain fields |
 //! | deliver: `fetch_and` on `remote` | AcqRel | adopt | acquire: the adopter's owner |
 //! | mailbox push / take | Release / Acquire | each other | the record's mail link |
 //! | `owner` | Relaxed | ordered by `remote` | – |
@@ -202,7 +208,7 @@ pub(crate) trait Directory {
     /// Pushes the record on the owner's mailbox.
     fn post(&self, owner: Self::Owner, record: Self::Record);
     /// Blocks came home to a record that nobody owns.
-    fn found_nobody(&self);
+    fn found_nobody(&self, record: Self::Record);
 }
 
 /// Brings a record whose token the caller holds to its owner, or puts the token down when it has none.
@@ -214,7 +220,7 @@ pub(crate) fn deliver<D: Directory>(directory: &D, record: D::Record) {
         }
         let waiting = directory.word(record).drop_token();
         if waiting {
-            directory.found_nobody();
+            directory.found_nobody(record);
         }
         if !waiting || directory.owner(record).is_none() || !directory.word(record).retake_token() {
             return;
@@ -227,6 +233,9 @@ pub(crate) trait Owners: Directory {
     /// Whether `owner` owns the record. A yes is exact for who holds `owner` and a block of the slab: without all of its blocks
     /// nobody else can end that.
     fn owns(&self, owner: Self::Owner, record: Self::Record) -> bool;
+    /// Makes `owner` the owner of an orphan, by one compare-and-swap with acquire. The caller has a block of the slab in hand, so nobody
+    /// can reclaim it meanwhile.
+    fn claim(&self, owner: Self::Owner, record: Self::Record) -> bool;
     /// Stores the record's owner, relaxed; `None` is nobody.
     fn set_owner(&self, record: Self::Record, owner: Option<Self::Owner>);
     /// Blocks of the slab. Exact for who holds one of them.
@@ -301,4 +310,20 @@ pub(crate) fn adopt<D: Owners>(directory: &D, owner: D::Owner, record: D::Record
     // The owner first, then the chain: see "Why no chain is forgotten".
     directory.set_owner(record, Some(owner));
     directory.word(record).fold()
+}
+
+/// Makes `owner` the owner of an orphan of which the caller has a block in hand; the blocks that came home meanwhile go to `home`. False
+/// if it is no orphan, or no longer.
+pub(crate) fn take_over<D: Owners>(
+    directory: &D,
+    owner: D::Owner,
+    record: D::Record,
+    home: impl FnOnce(Chain),
+) -> bool {
+    // The owner first, then the chain, as in `adopt`.
+    let claimed = directory.claim(owner, record);
+    if claimed && let Some(chain) = directory.word(record).fold() {
+        home(chain);
+    }
+    claimed
 }

@@ -20,7 +20,8 @@
 //! Invariants (`in_free` = blocks in the list `free`; `out` = blocks carved, not in `free`: in use, in a bin, or on their way
 //! home in `remote` or a ring)
 //! - **S1** Only the thread that holds the owner heap touches the plain fields; `owner` itself changes only null→heap (adopt, new
-//!   slab) or heap→null (orphan, retire), by whoever has the slab exclusively.
+//!   slab) or heap→null (depot, retire), by whoever has the slab exclusively; or heap→[`ORPHANED`] by the owner of a slab that just
+//!   became Full, and [`ORPHANED`]→heap by one compare-and-swap of whoever holds a block of it.
 //! - **S2** `carved = in_free + out` and `in_free = start - needed`.
 //! - **S3** Current and Partial: `start = carved`, so `needed = out`, and 0 means that every block is home. Full: `start` is
 //!   `wake` after the chain was taken, so 0 means that `wake` blocks came home.
@@ -82,6 +83,8 @@ pub(crate) struct Slab {
     pub(crate) counted: Cell<u16>,
     /// Never carved bytes read as zero.
     pub(crate) fresh: Cell<bool>,
+    /// Blocks that came home went out again: the slab's owner frees here, too.
+    reused: Cell<bool>,
 }
 
 // SAFETY: the plain fields are touched only by the thread that holds the owner heap (S1); the rest is atomic.
@@ -89,8 +92,15 @@ unsafe impl Sync for Slab {}
 
 const _: () = assert!(size_of::<Slab>() == 64);
 
+/// Its address stands for the owner of full slabs that wait for whoever frees a block of them; there is no heap behind it.
+static ORPHANED: u8 = 0;
+
+fn nobody() -> *mut ThreadHeap {
+    (&raw const ORPHANED).cast_mut().cast::<ThreadHeap>()
+}
+
 impl Slab {
-    /// The owning heap, or null.
+    /// The owning heap, null, or the mark of an orphan: for comparing.
     #[inline(always)]
     pub(crate) fn owner(&self) -> *mut ThreadHeap {
         self.owner.load(Ordering::Relaxed)
@@ -99,6 +109,49 @@ impl Slab {
     /// Hands the slab to `heap`, or to nobody (S1).
     pub(crate) fn set_owner(&self, heap: *const ThreadHeap) {
         self.owner.store(heap.cast_mut(), Ordering::Relaxed);
+    }
+
+    /// The owning heap.
+    pub(crate) fn owning_heap(&self) -> Option<&'static ThreadHeap> {
+        let owner = self.owner();
+        if ptr::eq(owner, nobody()) {
+            return None;
+        }
+        // SAFETY: null or a pooled heap, which is never unmapped (T4).
+        unsafe { owner.as_ref() }
+    }
+
+    /// Whether the slab is full and waits for whoever frees a block of it next.
+    pub(crate) fn is_orphan(&self) -> bool {
+        ptr::eq(self.owner(), nobody())
+    }
+
+    /// Notes who is about to make this slab Full, in the link of lists that it will not be in.
+    pub(crate) fn sign(&self, owner: &ThreadHeap) {
+        self.next.store(owner.index.get(), Ordering::Relaxed);
+    }
+
+    /// The owner of a slab that has just become Full leaves it to whoever frees a block of it next, unless it was reclaimed since.
+    pub(crate) fn orphan(&self, owner: &ThreadHeap) {
+        let owner = ptr::from_ref(owner).cast_mut();
+        // Release: the claimer goes on with the plain fields.
+        let _ = self.owner.compare_exchange(owner, nobody(), Ordering::Release, Ordering::Relaxed);
+    }
+
+    /// Whether `heap` filled this orphan. A hint: the slab may be somebody else's by now.
+    pub(crate) fn filled_by(&self, heap: &ThreadHeap) -> bool {
+        self.next.load(Ordering::Relaxed) == heap.index.get()
+    }
+
+    /// Makes `heap` the owner of an orphan. The caller has a block of the slab in hand, so it cannot be reclaimed meanwhile.
+    pub(crate) fn claim(&self, heap: &ThreadHeap) -> bool {
+        let heap = ptr::from_ref(heap).cast_mut();
+        self.owner.compare_exchange(nobody(), heap, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    /// Whether blocks of this slab went out a second time.
+    pub(crate) fn was_reused(&self) -> bool {
+        self.reused.get()
     }
 
     /// The class; meaningful while the slab is one (S5).
@@ -155,10 +208,12 @@ impl Slab {
         self.carved.set(0);
         self.counted.set(0);
         self.fresh.set(fresh);
+        self.reused.set(false);
     }
 
     /// Takes all of `free` for a bin; the slab is Current afterwards. Returns the chain and its length.
     pub(crate) fn take_chain(&self) -> (*mut Block, u32) {
+        self.reused.set(true);
         let chain = self.free.replace(ptr::null_mut());
         let length = self.in_free();
         let carved = u32::from(self.carved.get());

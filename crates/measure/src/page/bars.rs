@@ -14,7 +14,7 @@ const BAR: f64 = 13.0;
 /// Names end here and bars begin.
 const LEFT: f64 = 112.0;
 /// The longest bar.
-const LENGTH: f64 = 168.0;
+const LENGTH: f64 = 162.0;
 const NAME_CHARACTERS: usize = 16;
 
 /// A bar, ready to be drawn.
@@ -39,7 +39,7 @@ pub(super) fn section(summary: &Summary<'_>) -> Markup {
                     Kind::Program => "Medians. The dashed line is the system's allocator; × is the ratio to it. ",
                     Kind::Workloads => "Geometric means, relative to the best peer (the dashed line). ",
                 }
-                "Thin lines are intervals."
+                "Thin lines are intervals; an arrow: beyond the chart."
             }
             div.charts {
                 @for table in &summary.tables {
@@ -141,10 +141,15 @@ fn drawn(bar: &Bar, top: f64, scale: Scale, best: bool) -> Markup {
 }
 
 fn whisker(interval: Interval, middle: f64, scale: Scale) -> Markup {
-    let [low, high] = [interval.low, interval.high].map(|value| place(LEFT + scale.at(value)));
+    let [low, high] = [interval.low, interval.high].map(|value| LEFT + scale.at(value));
     let [above, below] = [middle - 3.5, middle + 3.5].map(place);
-    let middle = place(middle);
+    // An arrow instead of an end: the interval goes on where the chart does not.
+    let tip = if scale.is_beyond(interval.high) { high - 4.0 } else { high };
+    let [low, high, tip, middle] = [low, high, tip, middle].map(place);
     html! {
-        path.whisker d={ "M" (low) " " (above) "V" (below) "M" (low) " " (middle) "H" (high) "M" (high) " " (above) "V" (below) } {}
+        path.whisker d={
+            "M" (low) " " (above) "V" (below) "M" (low) " " (middle) "H" (high)
+            "M" (tip) " " (above) "L" (high) " " (middle) "L" (tip) " " (below)
+        } {}
     }
 }

@@ -28,7 +28,8 @@ pub(super) fn section(comparison: &Comparison) -> Markup {
     html! {
         section {
             h2 { "Resident memory over time" }
-            p.soft { "The first measured run of each allocator, looked at from outside; the process itself, without its children." }
+            p.soft { "The first measured run of each allocator, looked at from outside; the process itself, without its children. \
+                      A run that was over before the second look has no line." }
             @if comparison.kind == Kind::Program {
                 @for cell in &cells { (chart(comparison, cell, None)) }
             } @else {

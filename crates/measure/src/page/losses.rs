@@ -57,6 +57,7 @@ fn counted(summary: &Summary<'_>, standings: &[Standing], losses: &[Standing]) -
             }
         } @else { (losses.len()) " of " (plural(standings.len(), "figure")) }
         @match (losses.len() - sure, sure) {
+            _ if losses.iter().all(|loss| loss.ratio.interval.is_none()) => ". There is one run of each, so none of it is certain.",
             (0, _) => ", each with its whole interval above 1.",
             (_, 0) => ", none with its whole interval above 1.",
             (_, sure) => { "; in " (sure) " of these " (losses.len()) " the whole interval is above 1." }
@@ -74,7 +75,7 @@ fn table(summary: &Summary<'_>, losses: &[Standing]) -> Markup {
                 @if several { th { "workload × threads" } }
                 @if rows_of_ours { th { "row" } }
                 @if !several { th { "figure" } }
-                th { "stratalloc by the best" } th { "the best" } th { "" }
+                th { "× of the best" } th { "best" }
             } }
             tbody { @for loss in losses {
                 @let sure = loss.ratio.is_surely_above_one();
@@ -82,9 +83,10 @@ fn table(summary: &Summary<'_>, losses: &[Standing]) -> Markup {
                     @if several { td { (comparison.cells[loss.cell].name) } }
                     @if rows_of_ours { td { (comparison.allocators[loss.ours].name) } }
                     @if !several { td { (loss.figure.label()) } }
-                    td.(if sure { "sure" } else { "doubt" }) { (super::ratio_text(&loss.ratio)) }
+                    td.(if sure { "sure" } else { "doubt" }) {
+                        (super::ratio_text(&loss.ratio)) @if !sure && loss.ratio.interval.is_some() { " not certain" }
+                    }
                     td { (comparison.allocators[loss.peer].name) }
-                    td.doubt { @if !sure { "not certain" } }
                 }
             } }
         } }

@@ -181,7 +181,7 @@ fn method(comparison: &Comparison) -> Markup {
         }
         @if comparison.kind == Kind::Workloads {
             p {
-                "Summaries are geometric means over the cells that every allocator has done. Among so many lines, a few differ by \
+                "Summaries are geometric means over the cells that every allocator has done, without those where a figure is 0. Among so many lines, a few differ by \
                  chance alone, whatever their intervals say."
             }
         }

@@ -18,6 +18,11 @@ impl Scale {
         (value / self.most * self.length).clamp(0.0, self.length * 1.02)
     }
 
+    /// Whether the chart ends before the value.
+    pub(super) fn is_beyond(self, value: f64) -> bool {
+        value > self.most * 1.02
+    }
+
     /// Round values from 0 to the end, about so many.
     pub(super) fn ticks(self, about: f64) -> Vec<f64> {
         if !self.most.is_finite() {
@@ -65,6 +70,7 @@ mod tests {
     fn places_are_within_the_chart() {
         let scale = Scale::new(10.0, 200.0);
         assert_eq!((scale.at(5.0), scale.at(-1.0), scale.at(1e9)), (100.0, 0.0, 204.0));
+        assert!(scale.is_beyond(11.0) && !scale.is_beyond(10.1));
         assert_eq!(Scale::new(f64::NAN, 200.0).at(3.0), 0.0);
         assert_eq!([place(3.0), place(7.26), place(0.04)], ["3", "7.3", "0"]);
     }

@@ -284,3 +284,94 @@ fn reclaim_while_the_owner_fills() {
         world.settle(0, [1, 1, 0]);
     });
 }
+
+/// A slab of three blocks that heap 0 is about to fill for the first time.
+fn about_to_be_full(capacity: u16) -> loom::sync::Arc<World> {
+    let world = World::new();
+    world.retire(0);
+    assert!(world.begin(0, 0, capacity));
+    world
+}
+
+/// The owner leaves a full slab while one thread frees a block and would take it over, and another one frees a block remotely.
+///
+/// Seen failing with: `claim` or the owner's compare-and-swap Relaxed (data race on the plain fields); `take_over` taking the chain before it
+/// claims, or not at all (never home).
+#[test]
+fn free_while_an_orphan_is_taken_over() {
+    check(Some(3), || {
+        let world = about_to_be_full(4);
+        run(
+            &world,
+            [
+                |w| w.fill_and_leave(0, 0),
+                |w| {
+                    if w.free_or_take_over(1, 0, 0) {
+                        w.touch(0);
+                        w.drain(1);
+                    }
+                },
+                |w| w.free(0, 1, 1),
+            ],
+        );
+        world.settle(0, [1, 1, 0]);
+    });
+}
+
+/// Two threads would take over the same orphan: one does, the other's block comes home to it.
+///
+/// Seen failing with: `claim` as a load and a store (data race on the plain fields).
+#[test]
+fn two_would_take_over() {
+    check(None, || {
+        let world = about_to_be_full(4);
+        world.fill_and_leave(0, 0);
+        run(
+            &world,
+            [
+                |w| {
+                    if w.free_or_take_over(0, 0, 0) {
+                        w.touch(0);
+                    }
+                },
+                |w| {
+                    if w.free_or_take_over(1, 0, 1) {
+                        w.touch(0);
+                    }
+                },
+            ],
+        );
+        world.settle(0, [1, 1, 0]);
+    });
+}
+
+/// The owner leaves a slab whose two blocks are both on their way: it may be reclaimed before, and be another heap's slab by then.
+///
+/// Seen failing with: the owner storing `ORPHAN` without comparing ("S1: only the slab's own owner leaves it"); `claim` Relaxed.
+#[test]
+fn reclaim_before_a_slab_is_left() {
+    check(Some(3), || {
+        let world = about_to_be_full(2);
+        run(
+            &world,
+            [
+                |w| w.fill_and_leave(0, 0),
+                |w| {
+                    if w.free_or_take_over(1, 0, 0) {
+                        w.touch(0);
+                    }
+                },
+                |w| {
+                    w.free(0, 1, 1);
+                    if w.begin(1, 0, 4) {
+                        w.touch(0);
+                    }
+                },
+            ],
+        );
+        if world.times_begun(0) == 2 {
+            assert_eq!(world.owner(0), Some(1), "S1: only the slab's own owner leaves it");
+        }
+        world.settle(0, [1, 1, 0]);
+    });
+}

@@ -14,10 +14,12 @@ use super::remote::{self, Chain, Directory, Owners, RemoteWord};
 const BLOCKS: u16 = 4;
 const LAST: u16 = BLOCKS - 1;
 const HEAPS: u32 = 2;
+/// In place of an owner: a full slab that whoever frees a block may take over.
+const ORPHAN: u32 = u32::MAX;
 
 struct Record {
     word: RemoteWord,
-    /// Heap + 1; 0 is nobody.
+    /// Heap + 1; 0 is nobody; [`ORPHAN`].
     owner: AtomicU32,
     mail: AtomicU32,
     /// Link in the depot.
@@ -59,10 +61,11 @@ impl Directory for World {
     }
 
     fn owner(&self, record: u32) -> Option<u32> {
-        link::index(self.records[record as usize].owner.load(Ordering::Relaxed))
+        let owner = self.records[record as usize].owner.load(Ordering::Relaxed);
+        link::index(owner).filter(|_| owner != ORPHAN)
     }
 
-    fn found_nobody(&self) {}
+    fn found_nobody(&self, _record: u32) {}
 
     fn post(&self, owner: u32, record: u32) {
         let mail = &self.records[record as usize];
@@ -78,8 +81,15 @@ impl Owners for World {
         self.owner(record) == Some(owner)
     }
 
+    fn claim(&self, owner: u32, record: u32) -> bool {
+        let word = &self.records[record as usize].owner;
+        word.compare_exchange(ORPHAN, link::to(owner), Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
     fn set_owner(&self, record: u32, owner: Option<u32>) {
-        self.records[record as usize].owner.store(owner.map_or(link::END, link::to), Ordering::Relaxed);
+        // A store in the heap. Loom does not see that what is stored over an owner also comes after the compare-and-swap that replaced
+        // this owner; a swap tells it.
+        self.records[record as usize].owner.swap(owner.map_or(link::END, link::to), Ordering::Relaxed);
     }
 
     fn capacity(&self, record: u32) -> u16 {
@@ -212,6 +222,25 @@ impl World {
         self.records[record as usize].full.store(1, Ordering::Release);
     }
 
+    /// `home::fill` of a slab that is full for the first time.
+    pub(super) fn fill_and_leave(&self, heap: u32, record: u32) {
+        self.fill(record);
+        let word = &self.records[record as usize].owner;
+        let _ = word.compare_exchange(link::to(heap), ORPHAN, Ordering::Release, Ordering::Relaxed);
+    }
+
+    /// `free::remote_free` of one block: the slab is taken over if it is an orphan. True if it was.
+    pub(super) fn free_or_take_over(&self, heap: u32, record: u32, block: u16) -> bool {
+        let taken = remote::take_over(self, heap, record, |chain| self.count_home(record, chain));
+        if taken {
+            // `push_local`.
+            self.count_home(record, Chain { head: block, tail: block, count: 1 });
+        } else {
+            self.free(record, block, 1);
+        }
+        taken
+    }
+
     /// `slice::give`: the slab is empty; its slice goes back, its record may serve another slab.
     pub(super) fn retire(&self, record: u32) {
         self.touch(record);
@@ -245,10 +274,12 @@ impl World {
         self.records[record as usize].home.with(|home| unsafe { *home })
     }
 
-    /// When all is quiet: what lies in the depot is adopted and all mail is read. Then blocks have come home as often as
+    /// When all is quiet: what lies in the depot is adopted, an orphan is taken over, and all mail is read. Then blocks have come home as often as
     /// `freed` says (the last one never), and the next free of all is announced to the owner: no token was left behind.
     pub(super) fn settle(&self, record: u32, freed: [u32; 3]) {
         while self.take(0, 0).is_some() {}
+        // Its last block is in the caller's hand.
+        remote::take_over(self, 0, record, |chain| self.count_home(record, chain));
         self.read_all_mail();
         let [a, b, c] = freed;
         assert_eq!(self.home(record), [a, b, c, 0], "times that each block came home");
