@@ -6,4 +6,5 @@ export RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=$target/loom
 status=0
 cargo clippy --quiet -p stratalloc-primitives --lib --tests -- -D warnings || status=1
 cargo clippy --quiet -p stratalloc-heap --lib --profile test -- -D warnings || status=1
+cargo clippy --quiet -p stratalloc-strategies --lib --profile test -- -D warnings || status=1
 exit $status

@@ -8,4 +8,6 @@ export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARG
 status=0
 cargo test --quiet --release -p stratalloc-primitives --lib --tests || status=1
 cargo test --quiet --release -p stratalloc-heap --lib || status=1
+cargo test --quiet --release -p stratalloc-strategies --lib || status=1
+cargo test --quiet --release -p stratalloc-modifiers --test loom_spin_lock || status=1
 exit $status

@@ -3,7 +3,7 @@
 //!
 //! [counts]: ../../../tests/golden/counts.toml
 //! [light]: ../../../tests/preload/torture/light_start.c
-//! [bench]: ../../../bench/runs/2026-11-21-2core-vm/README.md
+//! [bench]: ../../../bench/runs/2026-11-21-intel-xeon-processor-2cpu/README.md
 //! [performance]: ../../../docs/performance.md
 //! [benchmarks]: ../../../bench/README.md
 //! [architecture]: ../../../ARCHITECTURE.md
