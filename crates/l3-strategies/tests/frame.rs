@@ -98,8 +98,9 @@ fn every_buffer_serves_to_its_last_byte() {
 
 #[test]
 fn the_youngest_block_grows_and_shrinks_in_place() {
-    let mut bytes = memory(1000);
-    let frame: Frame = Frame::over(&mut bytes);
+    let mut bytes = memory(1016);
+    let aligned = bytes.as_ptr().align_offset(16);
+    let frame: Frame = Frame::over(&mut bytes[aligned..aligned + 1000]);
     let older = frame.allocate(layout(10, 1)).unwrap();
     let block = frame.allocate(layout(100, 8)).unwrap();
     let align = Alignment::constant::<8>();
