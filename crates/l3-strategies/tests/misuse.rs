@@ -120,7 +120,7 @@ const ALWAYS: &[Case] = cases! {
     };
     safety_overflow_seen_by_drop: "frame: the block at 0x… was written to after its last byte", || {
         let frame = safety();
-        scribble(take(&frame), 30);
+        scribble(take(&frame), 27);
     };
 };
 
