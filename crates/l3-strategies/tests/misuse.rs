@@ -40,7 +40,7 @@ fn scribble(block: MemoryBlock, offset: isize) {
 
 /// Takes a block of 24 bytes, aligned to 8.
 fn take(resource: &impl MemoryResource) -> MemoryBlock {
-    resource.allocate(core::alloc::Layout::new::<[u64; 3]>()).unwrap()
+    resource.allocate(core::alloc::Layout::from_size_align(24, EIGHT.bytes()).unwrap()).unwrap()
 }
 
 /// Hands a block back.
@@ -120,7 +120,7 @@ const ALWAYS: &[Case] = cases! {
     };
     safety_overflow_seen_by_drop: "frame: the block at 0x… was written to after its last byte", || {
         let frame = safety();
-        scribble(take(&frame), 30);
+        scribble(take(&frame), 27);
     };
 };
 
@@ -175,35 +175,35 @@ const CHECKED: &[Case] = cases! {
         unsafe { stack.rewind(marker) };
     };
     pool_double_release: "pool: the block at 0x… is released, but not live", || {
-        let pool = Pool::over(PoolConfig::of::<[u64; 3]>(), memory()).unwrap();
+        let pool = Pool::over(PoolConfig::new(24, EIGHT), memory()).unwrap();
         let block = take(&pool);
         give(&pool, take(&pool), EIGHT);
         (0..2).for_each(|_| give(&pool, block, EIGHT));
     };
     pool_double_release_by_remotes: "pool: the block at 0x… is released, but not live", || {
-        let pool = Pool::over(PoolConfig::of::<[u64; 3]>(), memory()).unwrap();
+        let pool = Pool::over(PoolConfig::new(24, EIGHT), memory()).unwrap();
         let block = take(&pool);
         (0..2).for_each(|_| give(&pool.remote(), block, EIGHT));
         take(&pool);
     };
     pool_never_handed_out: "pool: the block at 0x… is released, but not live", || {
-        let pool = Pool::over(PoolConfig::of::<[u64; 3]>(), memory()).unwrap();
+        let pool = Pool::over(PoolConfig::new(24, EIGHT), memory()).unwrap();
         give(&pool, part(take(&pool), 24, 24), EIGHT);
     };
     pool_interior_pointer: "pool: the block at 0x… is released, but no block starts there", || {
-        let pool = Pool::over(PoolConfig::of::<[u64; 3]>(), memory()).unwrap();
+        let pool = Pool::over(PoolConfig::new(24, EIGHT), memory()).unwrap();
         give(&pool, part(take(&pool), 8, 8), EIGHT);
     };
     pool_foreign_block: "pool: the block at 0x… is released here, but came from elsewhere", || {
-        let pool = Pool::over(PoolConfig::of::<[u64; 3]>(), memory()).unwrap();
+        let pool = Pool::over(PoolConfig::new(24, EIGHT), memory()).unwrap();
         give(&pool, take(&safety()), EIGHT);
     };
     pool_wrong_size: "pool: the block at 0x… is released with a length that it never had", || {
-        let pool = Pool::over(PoolConfig::of::<[u64; 3]>(), memory()).unwrap();
+        let pool = Pool::over(PoolConfig::new(24, EIGHT), memory()).unwrap();
         give(&pool, part(take(&pool), 0, 25), EIGHT);
     };
     pool_wrong_alignment: "is released with an alignment that it was not requested with", || {
-        let pool = Pool::over(PoolConfig::of::<[u64; 3]>(), memory()).unwrap();
+        let pool = Pool::over(PoolConfig::new(24, EIGHT), memory()).unwrap();
         give(&pool, take(&pool), Alignment::constant::<16>());
     };
 };
@@ -214,7 +214,7 @@ mod lock_free {
     use stratalloc_strategies::lock_free_pool::LockFreePool;
 
     fn pool() -> LockFreePool<'static> {
-        LockFreePool::over(PoolConfig::of::<[u64; 3]>(), memory()).unwrap()
+        LockFreePool::over(PoolConfig::new(24, EIGHT), memory()).unwrap()
     }
 
     pub(super) const CASES: &[Case] = cases! {

@@ -87,7 +87,7 @@ fn every_buffer_is_either_refused_or_serves() {
                 Ok(pool) => {
                     let mut places = BTreeSet::new();
                     while let Ok(block) = pool.take() {
-                        assert!(places.insert(block.address()) && block.len() == 24);
+                        assert!(places.insert(block.address()) && block.len() == pool.block_len());
                         assert!(inside.start <= block.address() && block.end_address() <= inside.end);
                     }
                     assert_eq!(places.len(), pool.usage().total);
