@@ -1,7 +1,13 @@
 //! Allocation strategies behind one contract, over memory of the caller's or growing from another resource.
 //!
-//! **Card.** May use: the primitives, the contract, on Linux the platform. Used by: the modifiers, the facade, programs. Never does: use
-//! `std`, make a system call outside of [`system`], panic over a caller's mistake without a [`Misuse`] that says what it was.
+//! # Layer card
+//!
+//! | | |
+//! | --- | --- |
+//! | layer | 3 |
+//! | may use | `stratalloc-primitives`, `stratalloc-platform` (where there is one), `stratalloc-resource`, `core` |
+//! | used by | programs, the façade |
+//! | never does | make a system call outside of [`system`], call the global allocator, end a program over a mistake without a [`Misuse`] that names it |
 //!
 //! | module | strategy | allocate, release | threads | choose it for |
 //! | --- | --- | --- | --- | --- |
@@ -13,7 +19,7 @@
 //! | [`buddy`] | halves of powers of two | O(log n), O(log n) | one | large blocks of powers of two, aligned to their size |
 //! | [`system`] | pages of the operating system | a system call | any | the end of a chain |
 //!
-//! `Locked` of the modifiers makes any of them one for many threads.
+//! `Locked` of the modifiers makes any of them one for many threads; `Fallback` and `Segregate` compose them.
 #![no_std]
 
 #[cfg(all(test, loom))]

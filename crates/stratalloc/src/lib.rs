@@ -33,8 +33,10 @@ pub use stratalloc_heap::{
     ClassStatistics, ConfigError, DomainStatistics, Heap, KNOBS, Knob, ProcessHeap, Statistics, collect,
     configure, statistics, usable_size, validate,
 };
+pub use stratalloc_modifiers as modifiers;
 pub use stratalloc_resource as resource;
 pub use stratalloc_resource::{
     Alignment, AllocError, Allocator, Collect, MemoryBlock, MemoryResource, OwnedBlock, Owns, ResourceInfo,
     Validate, Violation,
 };
+pub use stratalloc_strategies as strategies;
