@@ -54,7 +54,7 @@ impl<P: Policy, U: MemoryResource> Frame<'_, P, U> {
     /// # Safety
     ///
     /// * `marker` was made by this frame, and since then the frame was neither reset nor rewound to an older marker;
-    /// * nobody uses blocks that were made or moved after it.
+    /// * nobody uses blocks that were made, moved or grown after it.
     pub unsafe fn rewind(&self, marker: Marker) {
         if CHECKED && !self.vouches_for(&marker) {
             misuse::report("frame", MisuseKind::StaleMarker, marker.cursor.addr().get());

@@ -68,7 +68,8 @@ impl<'m, P: Policy, U: MemoryResource> Frame<'m, P, U> {
         body(Scope { frame: guard.frame })
     }
 
-    /// Gives up what is made through the guard when the guard is dropped.
+    /// Gives up what is made through the guard when the guard is dropped. Older blocks, which only raw pointers can reach now, do not
+    /// grow meanwhile: as for [`rewind`](Self::rewind).
     ///
     /// ```
     /// # use stratalloc_strategies::frame::Frame;

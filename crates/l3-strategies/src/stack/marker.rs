@@ -48,7 +48,8 @@ impl<'m, O: Order, U: MemoryResource> Stack<'m, O, U> {
     ///
     /// # Safety
     ///
-    /// * `marker` was made by this stack, and all blocks that were there then still are (or wait for others that are);
+    /// * `marker` was made by this stack, and all blocks that were there then still are (or wait for others that are), and have not
+    ///   grown;
     /// * nobody uses or releases younger blocks any more.
     pub unsafe fn rewind(&self, marker: StackMarker) {
         if CHECKED && !self.vouches_for(&marker) {
@@ -70,6 +71,9 @@ impl<'m, O: Order, U: MemoryResource> Stack<'m, O, U> {
     }
 
     /// A part of the stack that is rewound when it is dropped.
+    ///
+    /// Older blocks, which only raw pointers can reach now, are neither released nor grown while the scope is open: as for
+    /// [`rewind`](Self::rewind).
     ///
     /// ```
     /// # use stratalloc_strategies::stack::Stack;
