@@ -30,7 +30,7 @@ fn render<'a>(
     number: u16,
 ) -> Result<(&'a [DrawCall], &'a str), AllocError> {
     let calls = frame.try_alloc_slice_fill_with(ENTITIES, |entity| {
-        let mesh = (usize::from(number) * 31 ^ entity) % ENTITIES;
+        let mesh = ((usize::from(number) * 31) ^ entity) % ENTITIES;
         DrawCall { mesh, depth: f32::from(u16::try_from(mesh).unwrap_or(u16::MAX)) }
     })?;
     calls.sort_by(|a, b| a.depth.total_cmp(&b.depth));
