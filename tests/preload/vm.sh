@@ -16,6 +16,7 @@ fi
 out=$("$here/build.sh") || exit 1
 so=${STRATALLOC_SO:-}
 scale=${SCALE:-0.02}
+patience=${PATIENCE:-200} # seconds for one program
 # The folder as it is; the tool brings the shared libraries of a file only, so one C++ program is named as well. A script
 # cannot be added as a file either (the tool stops when ldd finds no library), hence the shell and a folder with the script.
 add=(--add "$out" --add "$out/late_destructors")
@@ -54,13 +55,20 @@ for name in "$@"; do
   condition "$name"
   {
     echo "$before"
-    echo 'mkdir -p /dev/shm; failed=""; ok=0; skipped=0'
+    echo 'mkdir -p /dev/shm; failed=""; ok=0; skipped=0; took=""'
+    echo 'threads() { for t in $(ls -d /proc/$1/task/* | head -n 40); do'
+    echo '  echo "      $(basename $t) $(cut -d" " -f2,3,14,15 $t/stat) in $(cat $t/wchan): $(cat $t/syscall)"; done; }'
     echo 'for p in '"$(programs "$name" | tr '\n' ' ')"'; do'
-    # The library is set for the program alone: a broken one must not take busybox with it.
-    echo "  timeout 200 env SCALE=$scale ${so:+LD_PRELOAD=$so }$out/\$p; s=\$?"
+    # The library is set for the program alone: a broken one must not take busybox with it. A program that takes too long is
+    # looked at before it is ended: where its threads wait.
+    echo "  set -- \$(cut -d. -f1 /proc/uptime)"
+    echo "  env SCALE=$scale ${so:+LD_PRELOAD=$so }$out/\$p & pid=\$!"
+    echo "  (sleep $patience; echo \"    \$p: after $patience s\"; threads \$pid; kill -9 \$pid) 2>/dev/null & guard=\$!"
+    echo '  wait $pid; s=$?; kill $guard 2>/dev/null; wait $guard 2>/dev/null'
+    echo '  took="$took $p $(($(cut -d. -f1 /proc/uptime) - $1)) s,"'
     echo '  case $s in 0) ok=$((ok + 1)) ;; 77) skipped=$((skipped + 1)) ;; *) echo "    $p: status $s"; failed="$failed $p" ;; esac'
     echo 'done'
-    echo 'echo "$ok passed, $skipped skipped, failed:${failed:- none}"; [ -z "$failed" ]'
+    echo 'echo "   $took"; echo "$ok passed, $skipped skipped, failed:${failed:- none}"; [ -z "$failed" ]'
   } >"$script/run"
   echo "-- $name: ${machine[*]}"
   "$tool" "${machine[@]}" --limit 900 "${add[@]}" --add "$script" -- /bin/sh "$script/run" || bad+=("$name")
