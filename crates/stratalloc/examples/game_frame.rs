@@ -13,24 +13,24 @@ use stratalloc::strategies::system::System;
 use stratalloc::strategies::tlsf::Tlsf;
 use stratalloc::{AllocError, ProcessHeap};
 
-const FRAMES: u32 = 2000;
-const ENTITIES: u32 = 500;
+const FRAMES: u16 = 2000;
+const ENTITIES: usize = 500;
 const ASSET_MEMORY: usize = 4 << 20;
 
 /// What an entity wants drawn.
 #[derive(Clone, Copy)]
 struct DrawCall {
-    mesh: u32,
+    mesh: usize,
     depth: f32,
 }
 
 /// One frame: its draw calls, sorted, and a line of text; all of it dies at the reset.
 fn render<'a>(
     frame: &'a Frame<'_, Speed, ProcessHeap>,
-    number: u32,
+    number: u16,
 ) -> Result<(&'a [DrawCall], &'a str), AllocError> {
-    let calls = frame.try_alloc_slice_fill_with(ENTITIES as usize, |entity| {
-        let mesh = (number.wrapping_mul(31) ^ entity as u32) % ENTITIES;
+    let calls = frame.try_alloc_slice_fill_with(ENTITIES, |entity| {
+        let mesh = ((usize::from(number) * 31) ^ entity) % ENTITIES;
         DrawCall { mesh, depth: f32::from(u16::try_from(mesh).unwrap_or(u16::MAX)) }
     })?;
     calls.sort_by(|a, b| a.depth.total_cmp(&b.depth));
@@ -68,12 +68,11 @@ fn run(out: &mut impl fmt::Write) -> Result<(), Box<dyn core::error::Error>> {
     let (start, mut drawn) = (Instant::now(), 0_u64);
     for number in 0..FRAMES {
         let (calls, title) = render(&frame, number)?;
-        drawn +=
-            calls.iter().map(|call| u64::from(meshes[call.mesh as usize % meshes.len()][0])).sum::<u64>();
+        drawn += calls.iter().map(|call| u64::from(meshes[call.mesh % meshes.len()][0])).sum::<u64>();
         drawn += title.len() as u64;
         frame.reset();
     }
-    writeln!(out, "{FRAMES} frames in {:.1?} each, sum {drawn}:", start.elapsed() / FRAMES)?;
+    writeln!(out, "{FRAMES} frames in {:.1?} each, sum {drawn}:", start.elapsed() / u32::from(FRAMES))?;
     writeln!(
         out,
         "  at most {} KiB in a frame, {} KiB reserved once",
