@@ -5,15 +5,17 @@
 //! `src/collections.md`.
 #![allow(clippy::std_instead_of_alloc, reason = "a test, with std")]
 
+mod maps;
+mod vectors;
+
 use core::hash::BuildHasherDefault;
 use core::mem::MaybeUninit;
-use std::collections::HashMap;
 use std::hash::DefaultHasher;
 use std::thread;
 
-use allocator_api2::alloc::Allocator as Api;
 use allocator_api2::boxed::Box;
 use allocator_api2::vec::Vec as VecIn;
+use maps::{Maps, map_ops, vec_in};
 use proptest::prelude::*;
 use stratalloc::modifiers::{Counted, Fallback, Segregate};
 use stratalloc::strategies::buddy::Buddy;
@@ -21,6 +23,7 @@ use stratalloc::strategies::frame::{Frame, Safety};
 use stratalloc::strategies::system::System;
 use stratalloc::strategies::tlsf::Tlsf;
 use stratalloc::{Alignment, Allocator, Heap, MemoryResource, ProcessHeap, Validate};
+use vectors::{Vectors, vec_ops};
 
 /// Seeds are fixed, so that a failing case fails again.
 type Hasher = BuildHasherDefault<DefaultHasher>;
@@ -69,168 +72,6 @@ fn everywhere(case: &impl Case, align: Alignment) {
     let whole = Fallback::new(own, System);
     over(case, &whole, align);
     assert_eq!((whole.first().small().usage().used, whole.first().large().usage().used), (0, 0));
-}
-
-#[derive(Clone, Debug)]
-enum VecOp {
-    Push(u32),
-    Pop,
-    Insert(usize, u32),
-    Remove(usize),
-    Extend(Vec<u32>),
-    Truncate(usize),
-    Reserve(usize),
-    Shrink,
-    Clone,
-    Boxed,
-}
-
-fn vec_ops() -> impl Strategy<Value = Vec<VecOp>> {
-    let op = prop_oneof![
-        4 => any::<u32>().prop_map(VecOp::Push),
-        1 => Just(VecOp::Pop),
-        2 => any::<(usize, u32)>().prop_map(|(at, value)| VecOp::Insert(at, value)),
-        1 => any::<usize>().prop_map(VecOp::Remove),
-        2 => prop::collection::vec(any::<u32>(), 0..200).prop_map(VecOp::Extend),
-        1 => (0..100_usize).prop_map(VecOp::Truncate),
-        1 => (0..1000_usize).prop_map(VecOp::Reserve),
-        1 => Just(VecOp::Shrink),
-        1 => Just(VecOp::Clone),
-        1 => Just(VecOp::Boxed),
-    ];
-    prop::collection::vec(op, 1..40)
-}
-
-/// The steps on a vector of one version of the crate and on std's.
-struct Vectors(Vec<VecOp>);
-
-macro_rules! vectors_beside_std {
-    ($function:ident, $api:ident) => {
-        fn $function(ops: &[VecOp], handle: impl $api::alloc::Allocator + Clone, align: usize) {
-            let mut real = $api::vec::Vec::new_in(handle);
-            let mut model: Vec<u32> = Vec::new();
-            for op in ops {
-                let len = model.len();
-                match *op {
-                    VecOp::Push(value) => {
-                        real.push(value);
-                        model.push(value);
-                    }
-                    VecOp::Pop => assert_eq!(real.pop(), model.pop()),
-                    VecOp::Insert(at, value) => {
-                        real.insert(at % (len + 1), value);
-                        model.insert(at % (len + 1), value);
-                    }
-                    VecOp::Remove(at) if len > 0 => {
-                        assert_eq!(real.remove(at % len), model.remove(at % len));
-                    }
-                    VecOp::Remove(_) => {}
-                    VecOp::Extend(ref values) => {
-                        real.extend_from_slice(values);
-                        model.extend_from_slice(values);
-                    }
-                    VecOp::Truncate(to) => {
-                        real.truncate(to);
-                        model.truncate(to);
-                    }
-                    VecOp::Reserve(more) => {
-                        real.reserve(more);
-                        assert!(real.capacity() >= len + more);
-                    }
-                    VecOp::Shrink => real.shrink_to_fit(),
-                    VecOp::Clone => real = real.clone(),
-                    VecOp::Boxed => real = real.into_boxed_slice().into_vec(),
-                }
-                assert_eq!(real[..], model[..]);
-                assert!(real.capacity() == 0 || real.as_ptr().addr() % align == 0);
-            }
-        }
-    };
-}
-
-vectors_beside_std!(vectors_02, allocator_api2);
-vectors_beside_std!(vectors_04, allocator_api2_04);
-
-impl Case for Vectors {
-    fn run(&self, handle: Allocator<&Counted<impl MemoryResource>>) {
-        let align = handle.alignment().bytes();
-        // Of both versions, one beside the other.
-        vectors_02(&self.0, handle, align);
-        vectors_04(&self.0, handle, align);
-    }
-}
-
-#[derive(Clone, Debug)]
-enum MapOp {
-    Insert(u8, Vec<u8>),
-    Append(u8, Vec<u8>),
-    Remove(u8),
-    Retain(u8),
-    Reserve(usize),
-    Shrink,
-    Clone,
-    Drain,
-}
-
-fn map_ops() -> impl Strategy<Value = Vec<MapOp>> {
-    let bytes = || prop::collection::vec(any::<u8>(), 0..60);
-    let op = prop_oneof![
-        6 => (any::<u8>(), bytes()).prop_map(|(key, value)| MapOp::Insert(key, value)),
-        4 => (any::<u8>(), bytes()).prop_map(|(key, value)| MapOp::Append(key, value)),
-        3 => any::<u8>().prop_map(MapOp::Remove),
-        1 => (2..5_u8).prop_map(MapOp::Retain),
-        1 => (0..100_usize).prop_map(MapOp::Reserve),
-        1 => Just(MapOp::Shrink),
-        1 => Just(MapOp::Clone),
-        1 => Just(MapOp::Drain),
-    ];
-    prop::collection::vec(op, 1..60)
-}
-
-/// The steps on hashbrown's map, values in the same resource, and on std's.
-struct Maps(Vec<MapOp>);
-
-fn vec_in<A: Api>(bytes: &[u8], handle: A) -> VecIn<u8, A> {
-    let mut value = VecIn::new_in(handle);
-    value.extend_from_slice(bytes);
-    value
-}
-
-fn step<A: Api + Clone>(real: &mut MapIn<A>, model: &mut HashMap<u8, Vec<u8>>, op: &MapOp, handle: &A) {
-    match *op {
-        MapOp::Insert(key, ref value) => {
-            let old = real.insert(key, vec_in(value, handle.clone()));
-            assert_eq!(old.as_deref(), model.insert(key, value.clone()).as_deref());
-        }
-        MapOp::Append(key, ref more) => {
-            real.entry(key).or_insert_with(|| VecIn::new_in(handle.clone())).extend_from_slice(more);
-            model.entry(key).or_default().extend_from_slice(more);
-        }
-        MapOp::Remove(key) => assert_eq!(real.remove(&key).as_deref(), model.remove(&key).as_deref()),
-        MapOp::Retain(divisor) => {
-            real.retain(|key, _| !key.is_multiple_of(divisor));
-            model.retain(|key, _| !key.is_multiple_of(divisor));
-        }
-        MapOp::Reserve(more) => real.reserve(more),
-        MapOp::Shrink => real.shrink_to_fit(),
-        MapOp::Clone => *real = real.clone(),
-        MapOp::Drain => {
-            let drained = real.drain().filter(|(key, value)| model[key] == value[..]).count();
-            assert_eq!(drained, model.drain().count());
-        }
-    }
-}
-
-impl Case for Maps {
-    fn run(&self, handle: Allocator<&Counted<impl MemoryResource>>) {
-        let mut real = MapIn::with_hasher_in(Hasher::default(), handle);
-        let mut model = HashMap::new();
-        for op in &self.0 {
-            step(&mut real, &mut model, op, &handle);
-            assert_eq!(real.len(), model.len());
-            assert!(real.iter().all(|(key, value)| model[key] == value[..]));
-        }
-    }
 }
 
 /// Fewer where each step costs a thousandfold.
