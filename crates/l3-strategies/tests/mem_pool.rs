@@ -72,8 +72,13 @@ fn chunks_that_nobody_uses_make_room_when_upstream_has_none() {
     small.into_iter().for_each(|block| give(&pool, block));
     let again = pool.allocate(layout(4000, 1)).unwrap();
     assert_eq!((pool.usage().chunks, pool.identity()), (1, identity));
-    assert!(pool.allocate(layout(100, 1)).is_ok(), "of another class than before");
+    let hundred = pool.allocate(layout(100, 1)).expect("of another class than before");
     give(&pool, again);
+    let small: Vec<_> = core::iter::from_fn(|| pool.allocate(layout(20, 1)).ok()).collect();
+    assert!(pool.allocate(layout(200, 1)).is_err());
+    small.into_iter().for_each(|block| give(&pool, block));
+    give(&pool, hundred);
+    assert!(pool.allocate(layout(200, 1)).is_ok(), "a class without a chunk gets one that nobody uses");
     pool.validate().unwrap();
 }
 

@@ -67,7 +67,7 @@ impl<U: MemoryResource, const SMALLEST: usize, const LARGEST: usize, const CHUNK
 
     /// What upstream is asked for in place of a large request.
     fn large(size: usize, align: usize) -> Result<Layout, AllocError> {
-        let size = size.max(1).checked_next_multiple_of(PAGE).ok_or(AllocError::SizeOverflow)?;
+        let size = size.checked_next_multiple_of(PAGE).ok_or(AllocError::SizeOverflow)?;
         Layout::from_size_align(size, align.max(PAGE)).map_err(|_| AllocError::SizeOverflow)
     }
 
