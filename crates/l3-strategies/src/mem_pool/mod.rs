@@ -180,7 +180,7 @@ impl<U: MemoryResource, const SMALLEST: usize, const LARGEST: usize, const CHUNK
         }
     }
 
-    /// The class for a size and an alignment, as the logarithm of its length over [`SMALLEST`]; `None` for a large block.
+    /// The class for a size and an alignment, as the logarithm of its length over `SMALLEST`; `None` for a large block.
     #[inline(always)]
     const fn class_of(size: usize, align: usize) -> Option<usize> {
         let need = if size > align { size } else { align };
