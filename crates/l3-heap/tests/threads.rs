@@ -208,6 +208,8 @@ fn statistics_are_exact_at_rest() {
         small.into_iter().for_each(Block::free);
         // SAFETY: the run is ours; the new pointer replaces the old.
         let grown = unsafe { reallocate(run.ptr(), 60_000) };
+        // In place, or as one more allocation and release: that depends on what lies behind it.
+        let moved = u64::from(grown != run.ptr());
         run.resized(grown, 60_000).free();
         medium.free();
         aligned.free();
@@ -218,7 +220,7 @@ fn statistics_are_exact_at_rest() {
             assert_eq!(now.live_bytes, then.live_bytes);
             assert_eq!(now.allocations - then.allocations, now.releases - then.releases);
         }
-        assert_eq!(after.small.releases - before.small.releases, 101);
+        assert_eq!(after.small.releases - before.small.releases, 101 + moved);
         assert_eq!(after.remote_frees, before.remote_frees);
     });
     assert_reconciled();
