@@ -6,3 +6,6 @@ need_tool cargo-cross.sh
 export CARGO_TARGET_DIR=$target/cross
 RUSTFLAGS="-D warnings" "$tools/cargo-cross.sh" thumbv7em-none-eabihf build --quiet -p stratalloc-primitives -p stratalloc-resource \
   -p stratalloc-strategies -p stratalloc-modifiers
+# The allocator traits of collections need neither `std` nor `alloc`.
+RUSTFLAGS="-D warnings" "$tools/cargo-cross.sh" thumbv7em-none-eabihf build --quiet -p stratalloc-resource \
+  --features allocator-api2,allocator-api2-04

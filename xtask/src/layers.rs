@@ -4,7 +4,8 @@
 //!    layer is called `stratalloc-<room>`: the folder carries the layer, the name does not;
 //! 2. a crate depends on smaller layers only; its tests may put neighbours of its own layer to work as well;
 //! 3. `l1` and `l2` do not know each other;
-//! 4. the layers and the façade depend on nothing from outside, except loom under `cfg(loom)` and in their tests;
+//! 4. the layers and the façade depend on nothing from outside, except loom under `cfg(loom)` and in their tests; the
+//!    contract may also know, if a feature asks for it, crates that hold nothing but traits (`rules::TRAITS`);
 //! 5. nothing that the bench compares with is in the lock file.
 
 mod metadata;

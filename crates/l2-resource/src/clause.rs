@@ -69,6 +69,10 @@ macro_rules! clause {
     (equal_release) => {
         "Where `a.is_equal(b)`, a block of one may be handed back through the other."
     };
+    (equal_clone) => {
+        "Where the type is `Clone`, a clone is equal to its original on whichever thread, and blocks live until both are \
+         dropped. (The kit cannot clone what it is given.)"
+    };
     (info_truthful) => {
         "`info` has a name, ascending size classes, and answers the same each time."
     };

@@ -5,7 +5,7 @@
 //! | | |
 //! | --- | --- |
 //! | layer | 2 |
-//! | may use | `stratalloc-primitives` (layer 0), `core` |
+//! | may use | `stratalloc-primitives` (layer 0), `core`; where a feature says so, the traits of `allocator-api2` |
 //! | used by | strategies, modifiers, the heap, instruments, the façade |
 //! | never does | know an operating system, allocate for itself, panic, unwind, lock |
 //!
@@ -32,7 +32,8 @@
 //! * [`ResourceId`] (`identity`): when two resources are one;
 //! * [`ResourceInfo`] (`info`): what a resource says about itself;
 //! * [`Owns`], [`Collect`], [`Validate`] (`capability`): what only some resources can do;
-//! * [`Allocator`] (`allocator`): the typed handle; [`OwnedBlock`] (`owned_block`): a block that releases itself;
+//! * [`Allocator`] (`allocator`): the typed handle, with the features `allocator-api2` and `allocator-api2-04` (`allocator/standard.rs`)
+//!   also what collections take; [`OwnedBlock`] (`owned_block`): a block that releases itself;
 //! * [`FromGlobal`], [`ResourceAllocator`], references (`adapter`): the bridges to `GlobalAlloc` and back;
 //! * `conformance` (feature `conformance`, needs `std`): the contract as a test of anything that claims to keep it.
 #![no_std]

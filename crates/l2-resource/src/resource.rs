@@ -77,6 +77,7 @@ use crate::{Alignment, AllocError, MemoryBlock, ResourceId, ResourceInfo};
 #[doc = concat!("* ", clause!(equal_symmetric))]
 #[doc = concat!("* ", clause!(equal_stable))]
 #[doc = concat!("* ", clause!(equal_release))]
+#[doc = concat!("* ", clause!(equal_clone))]
 #[doc = concat!("* ", clause!(info_truthful))]
 ///
 /// ## Cost

@@ -3,8 +3,9 @@
 //! | | fast build | checked build or debug assertions |
 //! | --- | --- | --- |
 //! | frames with `Safety` | reported | reported |
-//! | other frames, stacks, pools | undefined behaviour | reported |
+//! | other frames, stacks, pools, slabs | undefined behaviour | reported |
 //! | a block returned twice by a pool's remote | undefined behaviour | reported when the owner takes it back |
+//! | large blocks of a `MemPool` | undefined behaviour | not detected |
 //! | a frame without canaries: an older block released twice, writes outside blocks | undefined behaviour | not detected |
 
 use core::mem::MaybeUninit;
@@ -13,7 +14,9 @@ use std::process::Command;
 
 use stratalloc_resource::{Alignment, MemoryBlock, MemoryResource};
 use stratalloc_strategies::frame::{Frame, Safety};
+use stratalloc_strategies::mem_pool::MemPool;
 use stratalloc_strategies::pool::{Pool, PoolConfig};
+use stratalloc_strategies::slab::{Slab, SlabConfig};
 use stratalloc_strategies::stack::Stack;
 use stratalloc_strategies::{Misuse, set_misuse_hook};
 
@@ -124,6 +127,15 @@ const ALWAYS: &[Case] = cases! {
     };
 };
 
+fn slab() -> Slab<'static> {
+    Slab::over(SlabConfig::new(24, EIGHT).with_slab_bytes(512), memory()).unwrap()
+}
+
+/// Classes up to 64 in chunks of 1 KiB.
+fn mem_pool() -> MemPool<Frame<'static>, 16, 64, 1024, 128> {
+    MemPool::new(Frame::over(memory())).unwrap()
+}
+
 const CHECKED: &[Case] = cases! {
     frame_foreign_block: "frame: the block at 0x… is released here, but came from elsewhere", || {
         give(&Frame::<'_>::over(memory()) as &Frame<'_>, take(&safety()), EIGHT);
@@ -205,6 +217,52 @@ const CHECKED: &[Case] = cases! {
     pool_wrong_alignment: "is released with an alignment that it was not requested with", || {
         let pool = Pool::over(PoolConfig::new(24, EIGHT), memory()).unwrap();
         give(&pool, take(&pool), Alignment::constant::<16>());
+    };
+    mem_pool_double_release: "mem pool: the block at 0x… is released, but not live", || {
+        let pool = mem_pool();
+        let block = take(&pool);
+        give(&pool, take(&pool), EIGHT);
+        (0..2).for_each(|_| give(&pool, block, EIGHT));
+    };
+    mem_pool_never_handed_out: "mem pool: the block at 0x… is released, but not live", || {
+        let pool = mem_pool();
+        give(&pool, part(take(&pool), 32, 32), EIGHT);
+    };
+    mem_pool_interior_pointer: "mem pool: the block at 0x… is released, but no block starts there", || {
+        let pool = mem_pool();
+        give(&pool, part(take(&pool), 8, 20), EIGHT);
+    };
+    mem_pool_foreign_block: "mem pool: the block at 0x… is released here, but came from elsewhere", || {
+        give(&mem_pool(), take(&safety()), EIGHT);
+    };
+    mem_pool_wrong_size: "mem pool: the block at 0x… is released with a length that it never had", || {
+        let pool = mem_pool();
+        give(&pool, part(take(&pool), 0, 16), EIGHT);
+    };
+    slab_double_release: "slab: the block at 0x… is released, but not live", || {
+        let slab = slab();
+        let block = take(&slab);
+        give(&slab, take(&slab), EIGHT);
+        (0..2).for_each(|_| give(&slab, block, EIGHT));
+    };
+    slab_never_handed_out: "slab: the block at 0x… is released, but not live", || {
+        let slab = slab();
+        give(&slab, part(take(&slab), 24, 24), EIGHT);
+    };
+    slab_interior_pointer: "slab: the block at 0x… is released, but no block starts there", || {
+        let slab = slab();
+        give(&slab, part(take(&slab), 8, 8), EIGHT);
+    };
+    slab_foreign_block: "slab: the block at 0x… is released here, but came from elsewhere", || {
+        give(&slab(), take(&safety()), EIGHT);
+    };
+    slab_wrong_size: "slab: the block at 0x… is released with a length that it never had", || {
+        let slab = slab();
+        give(&slab, part(take(&slab), 0, 25), EIGHT);
+    };
+    slab_wrong_alignment: "is released with an alignment that it was not requested with", || {
+        let slab = slab();
+        give(&slab, take(&slab), Alignment::constant::<16>());
     };
 };
 

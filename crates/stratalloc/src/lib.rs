@@ -16,6 +16,7 @@
 //! [apache]: ../../../LICENSE-APACHE
 //!
 #![doc = include_str!("../../../README.md")]
+#![cfg_attr(feature = "allocator-api2", doc = include_str!("collections.md"))]
 //!
 //! # Layer card
 //!

@@ -18,6 +18,8 @@ pub(super) struct Dependency {
     pub(super) kind: Kind,
     /// The condition, as in `[target."cfg(loom)".dependencies]`.
     pub(super) target: Option<String>,
+    /// Only there if a feature asks for it.
+    pub(super) optional: bool,
     /// A folder of this project, not something from a registry.
     pub(super) local: bool,
 }
@@ -55,6 +57,7 @@ fn read_dependency(dependency: &Value) -> Result<Dependency, String> {
         name: text(dependency, "name")?.to_owned(),
         kind,
         target: dependency["target"].as_str().map(str::to_owned),
+        optional: dependency["optional"] == true,
         local: dependency["path"].is_string(),
     })
 }
@@ -85,7 +88,8 @@ mod tests {
                 "manifest_path": "/w/crates/l3-heap/Cargo.toml",
                 "dependencies": [
                     { "name": "stratalloc-platform", "kind": null, "target": null, "path": "/w/crates/l1-platform" },
-                    { "name": "loom", "kind": "dev", "target": "cfg(loom)" },
+                    { "name": "loom", "kind": "dev", "target": "cfg(loom)", "optional": false },
+                    { "name": "allocator-api2", "rename": "api", "kind": null, "target": null, "optional": true },
                 ],
             }],
         });
@@ -97,12 +101,21 @@ mod tests {
                     name: "stratalloc-platform".to_owned(),
                     kind: Kind::Normal,
                     target: None,
+                    optional: false,
                     local: true,
                 },
                 Dependency {
                     name: "loom".to_owned(),
                     kind: Kind::Dev,
                     target: Some("cfg(loom)".to_owned()),
+                    optional: false,
+                    local: false,
+                },
+                Dependency {
+                    name: "allocator-api2".to_owned(),
+                    kind: Kind::Normal,
+                    target: None,
+                    optional: true,
                     local: false,
                 },
             ],

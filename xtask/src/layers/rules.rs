@@ -39,6 +39,11 @@ impl Place<'_> {
     }
 }
 
+/// Crates of traits that others write their collections against. The contract implements them where a feature asks for it. Without
+/// their own features they bring neither code nor further crates; three are the most that this list may have.
+const TRAITS: &[&str] = &["allocator-api2"];
+const _: () = assert!(TRAITS.len() <= 3);
+
 /// `l3-heap` is layer 3, room `heap`.
 fn layer_of(name: &str) -> Option<(u8, &str)> {
     let (layer, room) = name.strip_prefix('l')?.split_once('-')?;
@@ -77,7 +82,9 @@ fn check_dependency(member: &Package, dependency: &Dependency, members: &[Packag
     let Some(to) = members.iter().find(|other| dependency.local && other.name == *name) else {
         let for_loom = name == "loom" && dependency.target.as_deref() == Some("cfg(loom)");
         let outside_is_free = matches!(place, Place::Program | Place::Tool);
-        let allowed = outside_is_free || dependency.kind == Kind::Dev || for_loom;
+        let traits = matches!(place, Place::Layer(2, _)) && dependency.kind == Kind::Normal;
+        let for_traits = traits && dependency.optional && TRAITS.contains(&name.as_str());
+        let allowed = outside_is_free || dependency.kind == Kind::Dev || for_loom || for_traits;
         return (!allowed).then(|| format!("{from}: depends on {name}, which is not of this project"));
     };
     // Its own tests may use a crate with other features switched on.
@@ -123,7 +130,7 @@ mod tests {
     }
 
     fn local(name: &str) -> Dependency {
-        Dependency { name: name.to_owned(), kind: Kind::Normal, target: None, local: true }
+        Dependency { name: name.to_owned(), kind: Kind::Normal, target: None, optional: false, local: true }
     }
 
     fn foreign(name: &str) -> Dependency {
@@ -207,6 +214,21 @@ mod tests {
             tree_with("crates/l3-heap", Dependency { kind: Kind::Dev, ..foreign("proptest") }),
             [""; 0]
         );
+    }
+
+    #[test]
+    fn traits_from_outside_are_optional_and_for_the_contract_only() {
+        let traits = Dependency { optional: true, ..foreign("allocator-api2") };
+        assert_eq!(tree_with("crates/l2-resource", traits.clone()), [""; 0]);
+        for (folder, dependency) in [
+            ("crates/l2-resource", foreign("allocator-api2")),
+            ("crates/l2-resource", Dependency { name: "hashbrown".to_owned(), ..traits.clone() }),
+            ("crates/l2-resource", Dependency { kind: Kind::Build, ..traits.clone() }),
+            ("crates/l3-heap", traits.clone()),
+            ("crates/stratalloc", traits),
+        ] {
+            assert_eq!(tree_with(folder, dependency.clone()).len(), 1, "{folder}: {dependency:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The typed handle, for code that wants neither a global allocator nor a collection.
 
 mod slices;
+#[cfg(any(feature = "allocator-api2", feature = "allocator-api2-04"))]
+mod standard;
 mod values;
 
 use core::alloc::Layout;
@@ -21,6 +23,11 @@ use crate::{Alignment, AllocError, MemoryBlock, MemoryResource, OwnedBlock, Reso
 /// | fallible | `try_new_in` | `try_new_in_with` | `try_alloc_slice`, `_copy`, `_with` |
 /// | with a policy | `new_in` | `new_in_with` | `alloc_slice`, `_copy`, `_with` |
 /// | release | `drop_in` | `drop_in` | `drop_in`, `release_slice` |
+///
+/// Collections that are written against the traits of the crate `allocator-api2` take a handle with the feature `allocator-api2`
+/// (0.2, that of `hashbrown` and `bumpalo`) or `allocator-api2-04` (0.4). The policy has no part in it: what happens when memory
+/// runs out is the collection's decision.
+#[cfg_attr(feature = "allocator-api2", doc = include_str!("collections.md"))]
 ///
 /// Every block has at least the handle's alignment, one byte at first, and the type's. Types of size zero take no
 /// memory and never fail.
@@ -170,7 +177,8 @@ impl<R: MemoryResource, P> Allocator<R, P> {
     ///
     /// # Safety
     ///
-    /// `start` came from `obtain` with this layout on this handle or an equal one, and is not used any more.
+    /// `start` came from `obtain` with this layout on this handle or an equal one, or begins another live block of an equal
+    /// resource that the layout fits; and it is not used any more.
     unsafe fn give_back(&self, start: NonNull<u8>, layout: Layout) {
         if layout.size() != 0 {
             let block = MemoryBlock::new(start, layout.size());
