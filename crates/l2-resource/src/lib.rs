@@ -35,6 +35,7 @@
 //! * [`Allocator`] (`allocator`): the typed handle, with the features `allocator-api2` and `allocator-api2-04` (`allocator/standard.rs`)
 //!   also what collections take; [`OwnedBlock`] (`owned_block`): a block that releases itself;
 //! * [`FromGlobal`], [`ResourceAllocator`], references (`adapter`): the bridges to `GlobalAlloc` and back;
+//! * [`abi`]: resources of C and of other shared objects, and Rust's for them: a versioned table of functions;
 //! * `conformance` (feature `conformance`, needs `std`): the contract as a test of anything that claims to keep it.
 #![no_std]
 
@@ -43,6 +44,7 @@ extern crate alloc;
 #[cfg(feature = "conformance")]
 extern crate std;
 
+pub mod abi;
 mod adapter;
 mod allocator;
 mod capability;
