@@ -47,4 +47,4 @@ mod models;
 mod room;
 
 pub use fixed::Fixed;
-pub use misuse::{Misuse, MisuseHook, MisuseKind, set_misuse_hook};
+pub use misuse::{Inspect, Misuse, MisuseHook, MisuseKind, set_misuse_hook};

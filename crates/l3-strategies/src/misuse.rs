@@ -10,6 +10,8 @@ use core::ptr::null_mut;
 // Not the loom switch of the primitives: the hook is a setting, not part of a protocol.
 use core::sync::atomic::{AtomicPtr, Ordering};
 
+use stratalloc_resource::{Alignment, MemoryBlock};
+
 /// Whether this build looks for misuse.
 pub(crate) const CHECKED: bool = cfg!(any(debug_assertions, feature = "checked"));
 
@@ -100,6 +102,46 @@ impl fmt::Display for Misuse {
 }
 
 impl core::error::Error for Misuse {}
+
+/// A strategy that can be asked about a release before it is done.
+///
+/// Every build can ask, also those that do not look by themselves; [`stratalloc_resource::MemoryResource::deallocate`] of a block
+/// that was found to be right is then as safe as the strategy can tell.
+///
+/// | strategy | cost | recognises |
+/// | --- | --- | --- |
+/// | `Buddy` | O(1) | every wrong release, but for a block whose place is a live one of the same size again |
+/// | `LockFreePool` | O(1) | foreign blocks, pointers into blocks, wrong length and alignment |
+/// | `Slab` | O(slabs) | every wrong release |
+/// | `Pool` | O(chunks + free blocks) | every wrong release, once other threads' returns are taken in |
+/// | `Tlsf`, `GrowingTlsf` | O(blocks of the chunk) | every wrong release |
+/// | `Frame` | O(chunks) | foreign blocks, what lies behind the cursor; with [`Safety`](crate::frame::Safety) every wrong release |
+/// | `System` | a system call, O(pages) | what begins at no page, or is not mapped |
+/// | `Stack` | O(1) for the top block, else O(depth) | every wrong release; of a strict one also the wrong order |
+///
+/// ```
+/// use core::alloc::Layout;
+/// use stratalloc_resource::{Alignment, MemoryResource};
+/// use stratalloc_strategies::pool::{Pool, PoolConfig};
+/// use stratalloc_strategies::{Inspect, MisuseKind};
+///
+/// let mut memory = [core::mem::MaybeUninit::uninit(); 1000];
+/// let pool = Pool::over(PoolConfig::of::<u64>(), &mut memory)?;
+/// let block = pool.allocate(Layout::new::<u64>())?;
+/// assert_eq!(pool.inspect(block, Alignment::of::<u64>()), Ok(()));
+/// // SAFETY: live, and not used.
+/// unsafe { pool.deallocate(block, Alignment::of::<u64>()) };
+/// assert_eq!(pool.inspect(block, Alignment::of::<u64>()), Err(MisuseKind::DoubleRelease));
+/// # Ok::<(), stratalloc_resource::AllocError>(())
+/// ```
+pub trait Inspect {
+    /// What would be wrong with handing back `block`, which may be anything at all. Nothing is changed or reported.
+    ///
+    /// # Errors
+    ///
+    /// The rule that the release would break.
+    fn inspect(&self, block: MemoryBlock, align: Alignment) -> Result<(), MisuseKind>;
+}
 
 /// What is called with each misuse. It may panic; if it returns, the resource ignores the call that was wrong.
 pub type MisuseHook = fn(&Misuse);

@@ -23,6 +23,11 @@ impl<const ORDERS: usize, const MIN: usize> Tree<ORDERS, MIN> {
         misuse::report("buddy", self.judge(handed.address()), handed.address());
     }
 
+    /// What is wrong with a release of `handed`.
+    pub(super) fn inspect(&self, handed: MemoryBlock, align: Alignment) -> Result<(), MisuseKind> {
+        self.check_live(handed, align).map(|_| ()).map_err(|_| self.judge(handed.address()))
+    }
+
     /// The order, or [`AllocError::NotOwned`] unless `handed` is a live block of this size; O(1).
     pub(super) fn check_live(&self, handed: MemoryBlock, align: Alignment) -> Result<usize, AllocError> {
         let (address, order) = (handed.address(), Self::order(handed.len(), align.bytes()));

@@ -9,6 +9,7 @@ use stratalloc_resource::{
 
 use super::Buddy;
 use super::tree::Tree;
+use crate::misuse::{Inspect, MisuseKind};
 
 /// The kind of the identity; the instance is the address of the range.
 struct BuddyKind;
@@ -94,5 +95,11 @@ unsafe impl<const ORDERS: usize, const MIN: usize> Owns for Buddy<'_, ORDERS, MI
 impl<const ORDERS: usize, const MIN: usize> Validate for Buddy<'_, ORDERS, MIN> {
     fn validate(&self) -> Result<(), Violation> {
         self.tree.validate()
+    }
+}
+
+impl<const ORDERS: usize, const MIN: usize> Inspect for Buddy<'_, ORDERS, MIN> {
+    fn inspect(&self, block: MemoryBlock, align: Alignment) -> Result<(), MisuseKind> {
+        self.tree.inspect(block, align)
     }
 }

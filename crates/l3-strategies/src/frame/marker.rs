@@ -112,7 +112,10 @@ impl<P: Policy, U: MemoryResource> Frame<'_, P, U> {
         core::iter::successors(Some(None), move |&place| (place != current).then(|| after(place)))
     }
 
-    fn vouches_for(&self, marker: &Marker) -> bool {
+    /// Whether `marker` leads to a place of this frame where it may have been made. O(chunks). One that was made before a reset, or
+    /// that a rewind has passed, may be taken for a good one. See [`rewind`](Self::rewind).
+    #[must_use]
+    pub fn vouches_for(&self, marker: &Marker) -> bool {
         let mut regions = self.regions_in_use();
         regions.any(|region| region == marker.current) && {
             let region = self.region_of(marker.current);

@@ -12,7 +12,7 @@ use super::Frame;
 use super::bump::GIVEN_UP;
 use super::chunk;
 use super::policy::Policy;
-use crate::misuse::{self, CHECKED, MisuseKind};
+use crate::misuse::{self, CHECKED, Inspect, MisuseKind};
 
 /// The kind of all frames, whatever their policy.
 struct FrameKind;
@@ -60,9 +60,7 @@ impl<P: Policy, U: MemoryResource> Frame<'_, P, U> {
 
     #[cold]
     fn may_return_checked(&self, block: MemoryBlock, align: Alignment) -> bool {
-        let wrong =
-            if P::CANARIES { self.guard_of(block, align).err() } else { self.wrong_with(block, align) };
-        wrong.is_none_or(|kind| {
+        self.inspect(block, align).err().is_none_or(|kind| {
             if P::CANARIES {
                 self.expect_damage(kind);
             }
@@ -177,6 +175,15 @@ unsafe impl<P: Policy, U: MemoryResource> MemoryResource for Frame<'_, P, U> {
 unsafe impl<P: Policy, U: MemoryResource> Owns for Frame<'_, P, U> {
     fn owns(&self, ptr: *const u8) -> bool {
         self.holds(ptr.addr(), 1)
+    }
+}
+
+impl<P: Policy, U: MemoryResource> Inspect for Frame<'_, P, U> {
+    fn inspect(&self, block: MemoryBlock, align: Alignment) -> Result<(), MisuseKind> {
+        if P::CANARIES {
+            return self.guard_of(block, align).map(|_| ());
+        }
+        self.wrong_with(block, align).map_or(Ok(()), Err)
     }
 }
 

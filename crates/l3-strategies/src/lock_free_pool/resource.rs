@@ -8,23 +8,28 @@ use stratalloc_resource::{
 };
 
 use super::LockFreePool;
-use crate::misuse::{self, CHECKED, MisuseKind};
+use crate::misuse::{self, CHECKED, Inspect, MisuseKind};
 
 /// The kind of all lock-free pools.
 struct LockFreePoolKind;
 
 impl<U: MemoryResource> LockFreePool<'_, U> {
+    /// What is wrong with the length and alignment of a block that is handed back.
+    fn misfit(&self, block: MemoryBlock, align: Alignment) -> Option<MisuseKind> {
+        if block.len() > self.len[0] {
+            Some(MisuseKind::WrongSize)
+        } else {
+            (align > self.align).then_some(MisuseKind::WrongAlignment)
+        }
+    }
+
     /// Whether length and alignment may be a block's; if not, that is reported. Always true in a fast build.
     #[inline(always)]
     fn fits(&self, block: MemoryBlock, align: Alignment) -> bool {
         if !CHECKED {
             return true;
         }
-        let wrong = if block.len() > self.len[0] {
-            Some(MisuseKind::WrongSize)
-        } else {
-            (align > self.align).then_some(MisuseKind::WrongAlignment)
-        };
+        let wrong = self.misfit(block, align);
         if let Some(kind) = wrong {
             misuse::report("lock-free pool", kind, block.address());
         }
@@ -106,5 +111,12 @@ impl<U: MemoryResource> Validate for LockFreePool<'_, U> {
             return Err(Violation::new("LFP-2", "free <= used <= count", terms, &[free, used, count]));
         }
         Ok(())
+    }
+}
+
+impl<U: MemoryResource> Inspect for LockFreePool<'_, U> {
+    fn inspect(&self, block: MemoryBlock, align: Alignment) -> Result<(), MisuseKind> {
+        let offset = block.address().wrapping_sub(self.first.addr().get());
+        self.wrong_with(offset).or_else(|| self.misfit(block, align)).map_or(Ok(()), Err)
     }
 }

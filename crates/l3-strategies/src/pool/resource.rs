@@ -9,7 +9,7 @@ use stratalloc_resource::{
 };
 
 use super::Pool;
-use crate::misuse::{self, CHECKED, MisuseKind};
+use crate::misuse::{self, CHECKED, Inspect, MisuseKind};
 
 /// The kind of all pools and their remotes.
 pub(super) struct PoolKind;
@@ -43,13 +43,27 @@ impl<U: MemoryResource> Pool<'_, U> {
 
     #[cold]
     fn may_return_checked(&self, start: NonNull<u8>) -> bool {
-        let place = self.place_of(start.addr().get());
-        let free = place.is_ok() && self.free_blocks().any(|block| block.cast() == start);
-        let wrong = place.err().or(free.then_some(MisuseKind::DoubleRelease));
+        let wrong = self.wrong_with(start);
         if let Some(kind) = wrong {
             misuse::report("pool", kind, start.addr().get());
         }
         wrong.is_none()
+    }
+
+    /// What is wrong with the start of a block that is handed back.
+    fn wrong_with(&self, start: NonNull<u8>) -> Option<MisuseKind> {
+        let place = self.place_of(start.addr().get());
+        let free = place.is_ok() && self.free_blocks().any(|block| block.cast() == start);
+        place.err().or(free.then_some(MisuseKind::DoubleRelease))
+    }
+
+    /// What is wrong with the length and alignment of a block that is handed back.
+    fn misfit(&self, block: MemoryBlock, align: Alignment) -> Option<MisuseKind> {
+        if block.len() > self.len[0] {
+            Some(MisuseKind::WrongSize)
+        } else {
+            (align > self.align()).then_some(MisuseKind::WrongAlignment)
+        }
     }
 
     /// As [`may_return`](Self::may_return) for a block with its length and alignment.
@@ -58,11 +72,7 @@ impl<U: MemoryResource> Pool<'_, U> {
         if !CHECKED {
             return true;
         }
-        let wrong = if block.len() > self.len[0] {
-            Some(MisuseKind::WrongSize)
-        } else {
-            (align > self.align()).then_some(MisuseKind::WrongAlignment)
-        };
+        let wrong = self.misfit(block, align);
         if let Some(kind) = wrong {
             misuse::report("pool", kind, block.address());
         }
@@ -139,5 +149,12 @@ unsafe impl<U: MemoryResource> Owns for Pool<'_, U> {
             let offset = ptr.addr().wrapping_sub(region.first.addr().get());
             offset < region.count * self.len[0]
         })
+    }
+}
+
+impl<U: MemoryResource> Inspect for Pool<'_, U> {
+    fn inspect(&self, block: MemoryBlock, align: Alignment) -> Result<(), MisuseKind> {
+        self.take_returned();
+        self.wrong_with(block.as_non_null()).or_else(|| self.misfit(block, align)).map_or(Ok(()), Err)
     }
 }

@@ -9,7 +9,7 @@ use stratalloc_resource::{
 };
 
 use super::Slab;
-use crate::misuse::{self, CHECKED, MisuseKind};
+use crate::misuse::{self, CHECKED, Inspect, MisuseKind};
 
 /// The kind of all slab resources.
 struct SlabKind;
@@ -23,18 +23,32 @@ impl<U: MemoryResource> Slab<'_, U> {
 
     #[cold]
     fn may_return_checked(&self, address: usize) -> bool {
-        let wrong = match self.slabs.find(address) {
+        let wrong = self.wrong_with(address);
+        if let Some(kind) = wrong {
+            misuse::report("slab", kind, address);
+        }
+        wrong.is_none()
+    }
+
+    /// What is wrong with the start of a block that is handed back.
+    fn wrong_with(&self, address: usize) -> Option<MisuseKind> {
+        match self.slabs.find(address) {
             None => Some(MisuseKind::ForeignBlock),
             Some((_, offset)) if offset % self.len[0] != 0 => Some(MisuseKind::InteriorPointer),
             Some((slab, offset)) => {
                 let live = slab.is_live(self.slabs.geometry.index_at(offset));
                 (!live).then_some(MisuseKind::DoubleRelease)
             }
-        };
-        if let Some(kind) = wrong {
-            misuse::report("slab", kind, address);
         }
-        wrong.is_none()
+    }
+
+    /// What is wrong with the length and alignment of a block that is handed back.
+    fn misfit(&self, block: MemoryBlock, align: Alignment) -> Option<MisuseKind> {
+        if block.len() > self.len[0] {
+            Some(MisuseKind::WrongSize)
+        } else {
+            (align > self.align).then_some(MisuseKind::WrongAlignment)
+        }
     }
 
     /// As [`may_return`](Self::may_return) for a block with its length and alignment.
@@ -43,11 +57,7 @@ impl<U: MemoryResource> Slab<'_, U> {
         if !CHECKED {
             return true;
         }
-        let wrong = if block.len() > self.len[0] {
-            Some(MisuseKind::WrongSize)
-        } else {
-            (align > self.align).then_some(MisuseKind::WrongAlignment)
-        };
+        let wrong = self.misfit(block, align);
         if let Some(kind) = wrong {
             misuse::report("slab", kind, block.address());
         }
@@ -121,6 +131,12 @@ unsafe impl<U: MemoryResource> MemoryResource for Slab<'_, U> {
 unsafe impl<U: MemoryResource> Owns for Slab<'_, U> {
     fn owns(&self, ptr: *const u8) -> bool {
         self.slabs.find(ptr.addr()).is_some()
+    }
+}
+
+impl<U: MemoryResource> Inspect for Slab<'_, U> {
+    fn inspect(&self, block: MemoryBlock, align: Alignment) -> Result<(), MisuseKind> {
+        self.wrong_with(block.address()).or_else(|| self.misfit(block, align)).map_or(Ok(()), Err)
     }
 }
 

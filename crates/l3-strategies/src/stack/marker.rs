@@ -65,7 +65,29 @@ impl<'m, O: Order, U: MemoryResource> Stack<'m, O, U> {
         }
     }
 
-    fn vouches_for(&self, marker: &StackMarker) -> bool {
+    /// Releases all blocks at once.
+    ///
+    /// ```
+    /// use stratalloc_resource::Allocator;
+    /// use stratalloc_strategies::stack::Stack;
+    ///
+    /// let mut memory = [core::mem::MaybeUninit::uninit(); 1024];
+    /// let mut stack: Stack = Stack::over(&mut memory);
+    /// Allocator::new(&stack).try_new_in(5_u64)?;
+    /// stack.reset();
+    /// assert_eq!((stack.used(), stack.depth()), (0, 0));
+    /// # Ok::<(), stratalloc_resource::AllocError>(())
+    /// ```
+    pub fn reset(&mut self) {
+        self.note_peak();
+        self.top.set(None);
+        self.cursor.set(self.base);
+    }
+
+    /// Whether the block under `marker` is still in the stack, and the position not above its end. O(depth). See
+    /// [`rewind`](Self::rewind).
+    #[must_use]
+    pub fn vouches_for(&self, marker: &StackMarker) -> bool {
         let listed = marker.top.is_none_or(|top| self.headers().any(|header| header == top));
         listed && marker.cursor <= self.cursor.get() && marker.cursor >= self.room.block().as_non_null()
     }

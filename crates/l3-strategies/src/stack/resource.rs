@@ -9,7 +9,7 @@ use stratalloc_resource::{
 
 use super::header::Header;
 use super::{Order, Stack};
-use crate::misuse::{self, CHECKED, MisuseKind};
+use crate::misuse::{self, CHECKED, Inspect, MisuseKind};
 
 /// The kind of all stacks.
 struct StackKind;
@@ -152,5 +152,16 @@ unsafe impl<O: Order, U: MemoryResource> MemoryResource for Stack<'_, O, U> {
 unsafe impl<O: Order, U: MemoryResource> Owns for Stack<'_, O, U> {
     fn owns(&self, ptr: *const u8) -> bool {
         self.room.block().contains(ptr)
+    }
+}
+
+impl<O: Order, U: MemoryResource> Inspect for Stack<'_, O, U> {
+    fn inspect(&self, block: MemoryBlock, align: Alignment) -> Result<(), MisuseKind> {
+        if let Some(kind) = self.wrong_with(block, align) {
+            return Err(kind);
+        }
+        // SAFETY: the start of a block of the list: `wrong_with` found no fault.
+        let header = unsafe { Header::before(block.as_non_null()) };
+        if O::STRICT && self.top.get() != Some(header) { Err(MisuseKind::OutOfOrder) } else { Ok(()) }
     }
 }

@@ -42,7 +42,7 @@ use stratalloc_resource::{
     reallocate_by_moving,
 };
 
-use crate::misuse::{self, CHECKED, MisuseKind};
+use crate::misuse::{self, CHECKED, Inspect, MisuseKind};
 
 mod parked;
 
@@ -112,22 +112,27 @@ unsafe fn unmap(start: NonNull<u8>, len: usize) {
     }
 }
 
+impl Inspect for System {
+    fn inspect(&self, block: MemoryBlock, _align: Alignment) -> Result<(), MisuseKind> {
+        let len = whole_pages(block.len()).map_err(|_| MisuseKind::WrongSize)?;
+        if !block.address().is_multiple_of(page::size()) {
+            return Err(MisuseKind::InteriorPointer);
+        }
+        // SAFETY: only asked about; the question is whether it is mapped at all, and the answer to that is a value.
+        match unsafe { vm::resident(block.as_non_null(), len) } {
+            Err(error) if error.is_out_of_memory() => Err(MisuseKind::DoubleRelease),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Whether the release may go on. What is wrong with it is reported.
 fn admits(block: MemoryBlock) -> bool {
-    if !CHECKED {
-        return true;
+    let wrong = if CHECKED { System.inspect(block, Alignment::ONE).err() } else { None };
+    if let Some(kind) = wrong {
+        misuse::report("system", kind, block.address());
     }
-    let kind = match whole_pages(block.len()) {
-        _ if !block.address().is_multiple_of(page::size()) => MisuseKind::InteriorPointer,
-        Err(_) => MisuseKind::WrongSize,
-        // SAFETY: only asked about; the question is whether it is mapped at all, and the answer to that is a value.
-        Ok(len) => match unsafe { vm::resident(block.as_non_null(), len) } {
-            Err(error) if error.is_out_of_memory() => MisuseKind::DoubleRelease,
-            _ => return true,
-        },
-    };
-    misuse::report("system", kind, block.address());
-    false
+    wrong.is_none()
 }
 
 // SAFETY:

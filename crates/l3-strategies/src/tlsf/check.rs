@@ -33,6 +33,11 @@ impl<const FLI: usize, const SLI: usize> Core<FLI, SLI> {
         self.judge(handed, align).map_err(|_| AllocError::NotOwned)
     }
 
+    /// What is wrong with a release of `handed`; O(blocks of the pool).
+    pub(super) fn inspect(&self, handed: MemoryBlock, align: Alignment) -> Result<(), MisuseKind> {
+        self.judge(handed, align).map_err(|(kind, _)| kind)
+    }
+
     /// Whether the words around `handed` are those of a live block. A pointer into a payload may be taken for one.
     fn looks_live(&self, handed: MemoryBlock, align: Alignment) -> bool {
         let header = handed.address().wrapping_sub(HEADER);

@@ -14,6 +14,7 @@ use super::algorithm::Core;
 use super::block::{GRANULE, HEADER, block_size};
 use super::pool::{OVERHEAD, Pool};
 use super::{TlsfUsage, refusal};
+use crate::misuse::{Inspect, MisuseKind};
 
 /// What chunks are aligned to; a pool needs no more.
 const CHUNK_ALIGN: Alignment = Alignment::constant::<GRANULE>();
@@ -277,6 +278,12 @@ unsafe impl<U: MemoryResource, const FLI: usize, const SLI: usize> MemoryResourc
 unsafe impl<U: MemoryResource, const FLI: usize, const SLI: usize> Owns for GrowingTlsf<U, FLI, SLI> {
     fn owns(&self, ptr: *const u8) -> bool {
         self.core.pools().any(|pool| pool.contains(ptr.addr()))
+    }
+}
+
+impl<U: MemoryResource, const FLI: usize, const SLI: usize> Inspect for GrowingTlsf<U, FLI, SLI> {
+    fn inspect(&self, block: MemoryBlock, align: Alignment) -> Result<(), MisuseKind> {
+        self.core.inspect(block, align)
     }
 }
 

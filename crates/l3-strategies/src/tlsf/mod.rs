@@ -64,6 +64,7 @@ mod validate;
 pub use growing::GrowingTlsf;
 pub use usage::TlsfUsage;
 
+use crate::misuse::{Inspect, MisuseKind};
 use algorithm::Core;
 use block::HEADER;
 
@@ -325,6 +326,12 @@ unsafe impl<const FLI: usize, const SLI: usize> MemoryResource for Tlsf<'_, FLI,
 unsafe impl<const FLI: usize, const SLI: usize> Owns for Tlsf<'_, FLI, SLI> {
     fn owns(&self, ptr: *const u8) -> bool {
         self.core.pools().any(|pool| pool.contains(ptr.addr()))
+    }
+}
+
+impl<const FLI: usize, const SLI: usize> Inspect for Tlsf<'_, FLI, SLI> {
+    fn inspect(&self, block: MemoryBlock, align: Alignment) -> Result<(), MisuseKind> {
+        self.core.inspect(block, align)
     }
 }
 
