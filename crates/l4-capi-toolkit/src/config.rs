@@ -1,7 +1,9 @@
 //! What a program wants of a new resource.
 
 use core::mem::MaybeUninit;
-use core::ptr::{self, NonNull};
+#[cfg(test)]
+use core::ptr;
+use core::ptr::NonNull;
 use core::slice;
 
 use stratalloc_resource::Alignment;

@@ -42,7 +42,7 @@ impl LockFree {
 
     /// The word and the bit of the place where a block begins; `None` where nothing is noted.
     fn bit(&self, block: MemoryBlock) -> Option<(&AtomicUsize, usize)> {
-        let place = block.address().wrapping_sub(self.origin) / self.pool().block_len();
+        let place = block.address().wrapping_sub(self.origin).checked_div(self.pool().block_len())?;
         let bits = usize::BITS as usize;
         Some((self.live.get(place / bits)?, 1 << (place % bits)))
     }
@@ -131,7 +131,8 @@ impl Make for LockFree {
             return Err(ErrorCode::INVALID_ARGUMENT);
         }
         let blocks = pool_config(config)?;
-        let places = if config.checked { memory.len() / config.block_size + 1 } else { 0 };
+        let places =
+            if config.checked { memory.len().checked_div(config.block_size).unwrap_or(0) + 1 } else { 0 };
         let (live, rest) = bits(memory, places).ok_or(ErrorCode::CAPACITY_EXHAUSTED)?;
         let origin = rest.as_ptr().addr();
         let pool = UnsafeCell::new(LockFreePool::over(blocks, rest)?);

@@ -247,7 +247,7 @@ pub(crate) fn pool_config(config: &Config) -> Result<PoolConfig, ErrorCode> {
     let len = blocks.block_len().map_err(ErrorCode::from)?;
     let blocks = match config.chunk_size {
         0 => blocks,
-        bytes => blocks.with_chunk_blocks(bytes / len),
+        bytes => blocks.with_chunk_blocks(bytes.checked_div(len).unwrap_or(1)),
     };
     Ok(match config.max_blocks {
         0 => blocks,

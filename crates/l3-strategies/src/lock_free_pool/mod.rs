@@ -143,11 +143,11 @@ impl Plan {
         let (_, room) = room.split_at(pad(room.address(), align_of::<AtomicU32>()))?;
         let each = len.checked_add(size_of::<AtomicU32>())?;
         let bound = usize::try_from(indices::MAX_COUNT).unwrap_or(usize::MAX);
-        let mut count = (room.len() / each).min(most).min(bound);
+        let mut count = room.len().checked_div(each)?.min(most).min(bound);
         while count > 0 {
             let (_, rest) = room.split_at(count * size_of::<AtomicU32>())?;
             let blocks = rest.split_at(pad(rest.address(), align.bytes())).map(|(_, blocks)| blocks);
-            if let Some(blocks) = blocks.filter(|blocks| blocks.len() / len >= count) {
+            if let Some(blocks) = blocks.filter(|blocks| blocks.len().checked_div(len) >= Some(count)) {
                 let links = room.as_non_null().cast();
                 return Some(Self { links, first: blocks.as_non_null(), count: u32::try_from(count).ok()? });
             }

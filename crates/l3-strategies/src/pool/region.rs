@@ -64,7 +64,7 @@ pub(super) unsafe fn make(
     // Blocks hold a link, whatever their own alignment is.
     let align = align.bytes().max(align_of::<usize>());
     let (_, blocks) = rest.split_at(pad(rest.address(), align))?;
-    let count = (blocks.len() / len).min(most);
+    let count = blocks.len().checked_div(len)?.min(most);
     if count == 0 {
         return None;
     }

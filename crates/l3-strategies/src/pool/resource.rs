@@ -22,7 +22,7 @@ impl<U: MemoryResource> Pool<'_, U> {
             let offset = address.wrapping_sub(region.first.addr().get());
             if offset < region.count * len {
                 let cut = address.wrapping_sub(fresh) >= self.fresh_count.get() * len;
-                return if offset % len != 0 {
+                return if !offset.is_multiple_of(len) {
                     Err(MisuseKind::InteriorPointer)
                 } else if cut {
                     Ok(())

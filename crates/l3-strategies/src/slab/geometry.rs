@@ -59,7 +59,7 @@ impl Geometry {
             .and_then(|need| need.max(wish).checked_next_power_of_two())
             .filter(|&bytes| bytes <= MOST_BYTES)
             .ok_or(AllocError::SizeOverflow)?;
-        let mut count = ((bytes - size_of::<Head>()) / (len + LINK)).min(MOST_BLOCKS);
+        let mut count = (bytes - size_of::<Head>()).checked_div(len + LINK).unwrap_or(0).min(MOST_BLOCKS);
         // What the padding before the first block takes is not in that quotient.
         while Self::first(count, align) + count * len > bytes {
             count -= 1;
@@ -73,7 +73,8 @@ impl Geometry {
             first,
             colours: (bytes - first - count * len) / step + 1,
             step,
-            reciprocal: (1_u64 << 32).div_ceil(len as u64),
+            // 2^32 / len, rounded up.
+            reciprocal: u64::from(u32::MAX).checked_div(len as u64).ok_or(AllocError::SizeOverflow)? + 1,
         })
     }
 
@@ -94,8 +95,8 @@ impl Geometry {
     }
 
     /// Where the first block lies in the slab made as number `made`.
-    pub(super) const fn first_of(&self, made: usize) -> usize {
-        self.first + made % self.colours * self.step
+    pub(super) fn first_of(&self, made: usize) -> usize {
+        self.first + made.checked_rem(self.colours).unwrap_or(0) * self.step
     }
 
     /// The number of the block at `offset` from the first one, a multiple of `len`.

@@ -34,7 +34,7 @@ impl<U: MemoryResource> Slab<'_, U> {
     fn wrong_with(&self, address: usize) -> Option<MisuseKind> {
         match self.slabs.find(address) {
             None => Some(MisuseKind::ForeignBlock),
-            Some((_, offset)) if offset % self.len[0] != 0 => Some(MisuseKind::InteriorPointer),
+            Some((_, offset)) if !offset.is_multiple_of(self.len[0]) => Some(MisuseKind::InteriorPointer),
             Some((slab, offset)) => {
                 let live = slab.is_live(self.slabs.geometry.index_at(offset));
                 (!live).then_some(MisuseKind::DoubleRelease)

@@ -50,7 +50,7 @@ impl<'m> Slabs<'m, Fixed> {
         let (_, aligned) = memory.split_at(pad).ok_or(AllocError::CapacityExhausted)?;
         slabs.given = Cell::new(Some(aligned));
         slabs.bounded = true;
-        slabs.max_slabs = slabs.max_slabs.min(aligned.len() / slabs.geometry.bytes);
+        slabs.max_slabs = slabs.max_slabs.min(aligned.len().checked_div(slabs.geometry.bytes).unwrap_or(0));
         slabs.with_first()
     }
 }
