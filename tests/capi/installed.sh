@@ -1,11 +1,12 @@
 # Sourced by run.sh: what install.sh installs is found by pkg-config, the linker and the loader, and by nothing but them.
 
-install_library() { "$root/crates/l4-capi/install.sh" --library "$library" "$@"; }
+install_library() { "$root/crates/l4-capi/install.sh" --library "$library" --toolkit "$toolkit" "$@"; }
 installs() {
     install_library --prefix "$work/usr" || return 1
     (cd usr && find . ! -type d | LC_ALL=C sort) | tee /dev/stderr | tr '\n' ' ' >files
-    shared='\./lib/libstratalloc\.so \./lib/libstratalloc\.so\.0 \./lib/libstratalloc\.so\.0\.[0-9.]*'
-    grep -qx "./include/stratalloc.h ./lib/libstratalloc.a $shared ./lib/pkgconfig/stratalloc.pc " files
+    shared() { echo "\\./lib/lib$1\\.a \\./lib/lib$1\\.so \\./lib/lib$1\\.so\\.0 \\./lib/lib$1\\.so\\.0\\.[0-9.]*"; }
+    config='\./lib/pkgconfig/stratalloc\.pc \./lib/pkgconfig/stratalloc_toolkit\.pc'
+    grep -qx "./include/stratalloc.h ./include/stratalloc_toolkit.h $(shared stratalloc) $(shared stratalloc_toolkit) $config " files
 }
 expect "install.sh installs" installs
 package() { PKG_CONFIG_PATH=$work/usr/lib/pkgconfig pkg-config "$@" stratalloc; }
@@ -23,6 +24,14 @@ builds_by_pkg_config() {
     [ "$said" = "$(package --modversion)" ] && [ -f "usr/lib/libstratalloc.so.$said" ]
 }
 expect "a C program builds by pkg-config and runs" builds_by_pkg_config
+toolkit_by_pkg_config() {
+    package() { PKG_CONFIG_PATH=$work/usr/lib/pkgconfig pkg-config "$@" stratalloc_toolkit; }
+    gcc "$root/examples/c/toolkit.c" -o installed_example $(package --cflags --libs) || return 1
+    LD_LIBRARY_PATH=$work/usr/lib ./installed_example | tee said
+    grep -q "^libstratalloc_toolkit $(package --modversion)," said && readelf -dW installed_example | grep -qF '[libstratalloc_toolkit.so.0]'
+}
+expect "the toolkit's example builds by pkg-config and runs" toolkit_by_pkg_config
+package() { PKG_CONFIG_PATH=$work/usr/lib/pkgconfig pkg-config "$@" stratalloc; }
 bound_to_the_soname() { readelf -dW installed | grep NEEDED | tee /dev/stderr | grep -qF '[libstratalloc.so.0]'; }
 expect "… bound to the name with the major version" bound_to_the_soname
 one_heap() { # preloaded under the name that cargo gives: the loader must see that it is the same

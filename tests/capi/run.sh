@@ -1,9 +1,9 @@
 #!/bin/sh
 # Tests of libstratalloc as C and C++ programs see it.
 #
-#   tests/capi/run.sh [path of libstratalloc.so]
+#   tests/capi/run.sh [path of libstratalloc.so [path of libstratalloc_toolkit.so]]
 #
-# Without a path it builds the library (release) first. Needs a C and a C++ compiler, binutils and glibc.
+# Without a path it builds that library (release) first. Needs a C and a C++ compiler, binutils and glibc.
 # Prints a line per failed test and "N passed, M failed"; the exit status is 0 if M is 0.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -16,6 +16,12 @@ else
     library=$target/release/libstratalloc.so
 fi
 archive=${library%.so}.a
+if [ $# -gt 1 ]; then
+    toolkit=$(realpath "$2")
+else
+    (cd "$root" && cargo build -q --release -p stratalloc-capi-toolkit) || exit 2
+    toolkit=$target/release/libstratalloc_toolkit.so
+fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 2
@@ -134,6 +140,7 @@ if [ -f "$archive" ]; then
     expect "C with the archive" timeout 60 ./extras_archive
 fi
 
+. "$here/toolkit.sh"
 . "$here/installed.sh"
 
 # ---- environment ------------------------------------------------------------------------------------------------
