@@ -24,14 +24,14 @@ builds_by_pkg_config() {
     [ "$said" = "$(package --modversion)" ] && [ -f "usr/lib/libstratalloc.so.$said" ]
 }
 expect "a C program builds by pkg-config and runs" builds_by_pkg_config
+toolkit_package() { PKG_CONFIG_PATH=$work/usr/lib/pkgconfig pkg-config "$@" stratalloc_toolkit; }
 toolkit_by_pkg_config() {
-    package() { PKG_CONFIG_PATH=$work/usr/lib/pkgconfig pkg-config "$@" stratalloc_toolkit; }
-    gcc "$root/examples/c/toolkit.c" -o installed_example $(package --cflags --libs) || return 1
+    gcc "$root/examples/c/toolkit.c" -o installed_example $(toolkit_package --cflags --libs) || return 1
     LD_LIBRARY_PATH=$work/usr/lib ./installed_example | tee said
-    grep -q "^libstratalloc_toolkit $(package --modversion)," said && readelf -dW installed_example | grep -qF '[libstratalloc_toolkit.so.0]'
+    grep -q "^libstratalloc_toolkit $(toolkit_package --modversion)," said &&
+        readelf -dW installed_example | grep -qF '[libstratalloc_toolkit.so.0]'
 }
 expect "the toolkit's example builds by pkg-config and runs" toolkit_by_pkg_config
-package() { PKG_CONFIG_PATH=$work/usr/lib/pkgconfig pkg-config "$@" stratalloc; }
 bound_to_the_soname() { readelf -dW installed | grep NEEDED | tee /dev/stderr | grep -qF '[libstratalloc.so.0]'; }
 expect "… bound to the name with the major version" bound_to_the_soname
 one_heap() { # preloaded under the name that cargo gives: the loader must see that it is the same

@@ -44,10 +44,28 @@ impl RawConfig {
     };
 }
 
+/// How releases are looked at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Looks {
+    /// By every means there is; else by what takes a few instructions.
+    pub(crate) close: bool,
+    /// A stack's order matters.
+    pub(crate) order: bool,
+}
+
+impl Looks {
+    /// As far as the flags say. A debug build of the strategies looks at releases by itself, and ends the program over a wrong one: there
+    /// we always look first.
+    pub(crate) const fn new(flags: u32) -> Self {
+        let checked = flags & CHECKED != 0;
+        Self { close: checked || cfg!(debug_assertions), order: checked }
+    }
+}
+
 /// A configuration that was looked at.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Config {
-    pub(crate) checked: bool,
+    pub(crate) looks: Looks,
     /// The caller's memory, if any.
     pub(crate) memory: Option<NonNull<[MaybeUninit<u8>]>>,
     /// Without it: how many bytes are wanted at once.
@@ -88,8 +106,7 @@ impl Config {
         };
         let memory = NonNull::new(known.memory);
         Ok(Self {
-            // A debug build of the strategies looks at releases by itself, and ends the program over a wrong one: we look first.
-            checked: known.flags & CHECKED != 0 || cfg!(debug_assertions),
+            looks: Looks::new(known.flags),
             memory: memory.map(|start| NonNull::slice_from_raw_parts(start, known.memory_size)),
             room: if memory.is_some() { 0 } else { known.memory_size },
             upstream,

@@ -56,7 +56,10 @@ macro_rules! kind {
         ///
         /// As the header says of configurations; `out` is null or a place for a pointer.
         #[unsafe(no_mangle)]
-        unsafe extern "C" fn $create(config: *const RawConfig, out: *mut *mut RawResource) -> ErrorCode {
+        pub(crate) unsafe extern "C" fn $create(
+            config: *const RawConfig,
+            out: *mut *mut RawResource,
+        ) -> ErrorCode {
             // SAFETY: this function's contract.
             if unsafe { names_memory(config) } {
                 // SAFETY: as above.
@@ -73,7 +76,7 @@ macro_rules! kind {
         ///
         /// `raw` is null or leads to a resource, which is not used any more, nor are its blocks.
         #[unsafe(no_mangle)]
-        unsafe extern "C" fn $destroy(raw: *mut RawResource) -> ErrorCode {
+        pub(crate) unsafe extern "C" fn $destroy(raw: *mut RawResource) -> ErrorCode {
             if raw.is_null() {
                 return ErrorCode::OK;
             }
@@ -100,7 +103,7 @@ kind!(stratalloc_buddy_create, stratalloc_buddy_destroy, Buddy, Buddy);
 ///
 /// `raw` is null or leads to a resource; `start` is null or a live block of it, which nobody uses any more.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn stratalloc_pool_return(raw: *mut RawResource, start: *mut u8) -> ErrorCode {
+pub(crate) unsafe extern "C" fn stratalloc_pool_return(raw: *mut RawResource, start: *mut u8) -> ErrorCode {
     let Some(start) = NonNull::new(start) else { return ErrorCode::OK };
     // SAFETY: this function's contract.
     if unsafe { is::<Pool>(raw) } {

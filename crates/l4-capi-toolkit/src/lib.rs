@@ -12,7 +12,7 @@
 //!   stratalloc_frame_create …        stratalloc_resource_allocate …                 a table's functions, also called directly
 //!   kinds.rs ── config.rs            calls.rs ──── looks at the table ────────────► table.rs
 //!        │                                                                              │ checks arguments and releases
-//!        └── made.rs: places  │ table │ checked │ origin │ strategy │ in memory ◄───────┘
+//!        └── made.rs: places  │ table │ looks │   origin │ strategy │ in memory ◄───────┘
 //!                                                     │
 //!                              strategy.rs: what is asked of each; strategies.rs, lock_free.rs, system.rs: who answers
 //! ```

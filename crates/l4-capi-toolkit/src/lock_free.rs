@@ -13,7 +13,7 @@ use stratalloc_resource::{
 use stratalloc_strategies::lock_free_pool::LockFreePool;
 use stratalloc_strategies::{Inspect, MisuseKind};
 
-use crate::config::Config;
+use crate::config::{Config, Looks};
 use crate::strategies::{blocks, pool_config};
 use crate::strategy::{Make, Room, Strategy};
 use crate::table::plain;
@@ -101,7 +101,7 @@ impl Strategy for LockFree {
         }
     }
 
-    fn admit(&self, block: MemoryBlock, align: Alignment, _: bool) -> Result<(), MisuseKind> {
+    fn admit(&self, block: MemoryBlock, align: Alignment, _: Looks) -> Result<(), MisuseKind> {
         self.pool().inspect(block, align)?;
         match self.bit(block) {
             // Of several that release it at once, one sees the bit: BIT.
@@ -132,7 +132,7 @@ impl Make for LockFree {
         }
         let blocks = pool_config(config)?;
         let places =
-            if config.checked { memory.len().checked_div(config.block_size).unwrap_or(0) + 1 } else { 0 };
+            if config.looks.close { memory.len().checked_div(config.block_size).unwrap_or(0) + 1 } else { 0 };
         let (live, rest) = bits(memory, places).ok_or(ErrorCode::CAPACITY_EXHAUSTED)?;
         let origin = rest.as_ptr().addr();
         let pool = UnsafeCell::new(LockFreePool::over(blocks, rest)?);

@@ -8,7 +8,7 @@ use core::slice;
 use stratalloc_resource::abi::{ErrorCode, ForeignResource, RawResource};
 use stratalloc_resource::{Alignment, AllocError, MemoryBlock, MemoryResource};
 
-use crate::config::{Config, RawConfig};
+use crate::config::{Config, Looks, RawConfig};
 use crate::strategy::{Make, Room, Strategy};
 use crate::system;
 
@@ -16,7 +16,7 @@ use crate::system;
 ///
 /// ```text
 ///   memory of the caller, or a block of upstream:
-///   │ pad │ raw │ checked │ origin │ strategy │ memory for the strategy's blocks, if it lives in one piece          │
+///   │ pad │ raw │ looks │ origin │ strategy │ memory for the strategy's blocks, if it lives in one piece          │
 ///         ▲
 ///         what the program holds
 /// ```
@@ -26,7 +26,7 @@ use crate::system;
 #[repr(C)]
 pub(crate) struct Made<S> {
     raw: RawResource,
-    checked: bool,
+    looks: Looks,
     /// The block that all of this lies in, if it is upstream's.
     origin: Option<(ForeignResource, MemoryBlock)>,
     strategy: S,
@@ -37,18 +37,18 @@ const ALIGN: Alignment = Alignment::constant::<128>();
 
 impl<S: Strategy> Made<S> {
     pub(crate) const fn new(raw: RawResource, strategy: S) -> Self {
-        Self { raw, checked: cfg!(debug_assertions), origin: None, strategy }
+        Self { raw, looks: Looks::new(0), origin: None, strategy }
     }
 
-    /// The strategy, and whether its releases are looked at closely.
+    /// The strategy, and how its releases are looked at.
     ///
     /// # Safety
     ///
     /// MADE, and nobody has a mutable reference meanwhile: the resource is shared, or used by one thread at a time.
-    pub(crate) unsafe fn at<'a>(raw: *const RawResource) -> (&'a S, bool) {
+    pub(crate) unsafe fn at<'a>(raw: *const RawResource) -> (&'a S, Looks) {
         // SAFETY: this function's contract.
         let made = unsafe { &*raw.cast::<Self>() };
-        (&made.strategy, made.checked)
+        (&made.strategy, made.looks)
     }
 
     /// The strategy, for what nothing else runs beside.
@@ -137,7 +137,7 @@ unsafe fn place_in<S: Make>(
     let made = state.as_non_null().cast::<Made<S>>();
     let raw = RawResource { table: S::table() };
     // SAFETY: long and aligned enough: split so.
-    unsafe { made.write(Made { raw, checked: config.checked, origin, strategy }) };
+    unsafe { made.write(Made { raw, looks: config.looks, origin, strategy }) };
     Ok(made.cast())
 }
 

@@ -8,17 +8,17 @@ use stratalloc_strategies::buddy;
 use stratalloc_strategies::frame::{self, Counted};
 use stratalloc_strategies::pool::{self, PoolConfig, PoolUsage};
 use stratalloc_strategies::slab::{self, SlabConfig};
-use stratalloc_strategies::stack::{self, StackMarker, Strict};
+use stratalloc_strategies::stack::{self, AnyOrder, StackMarker};
 use stratalloc_strategies::tlsf::{self, GrowingTlsf, TlsfUsage};
 use stratalloc_strategies::{Inspect, MisuseKind};
 
-use crate::config::Config;
+use crate::config::{Config, Looks};
 use crate::strategy::{Make, Positions, Room, Strategy, look};
 use crate::table::{collecting, plain, with_positions};
 use crate::upstream::Upstream;
 
 pub(crate) type Frame = frame::Frame<'static, Counted, Upstream>;
-pub(crate) type Stack = stack::Stack<'static, Strict>;
+pub(crate) type Stack = stack::Stack<'static, AnyOrder>;
 pub(crate) type Pool = pool::Pool<'static>;
 pub(crate) type GrowingPool = pool::Pool<'static, Upstream>;
 pub(crate) type Slab = slab::Slab<'static>;
@@ -54,11 +54,11 @@ macro_rules! strategy {
                 Owns::owns(self, address)
             }
 
-            fn look(&self, block: MemoryBlock, align: Alignment, checked: bool) -> Result<(), MisuseKind> {
+            fn look(&self, block: MemoryBlock, align: Alignment, close: bool) -> Result<(), MisuseKind> {
                 match $quick {
                     Quick::Everything => self.inspect(block, align),
-                    Quick::Nothing if !checked => Ok(()),
-                    _ => look(self, block, align, checked),
+                    Quick::Nothing if !close => Ok(()),
+                    _ => look(self, block, align, close),
                 }
             }
 
@@ -94,23 +94,42 @@ strategy!(
     |frame| Collect::collect(frame)
 );
 
-strategy!(
-    Stack,
-    Quick::Address,
-    with_positions::<Stack>(plain::<Stack>()),
-    |stack| {
-        let capacity = stack.info().capacity.unwrap_or(UNKNOWN);
+// Its order is what is asked for, and so looked at here: not of a resize, which may be of any block.
+impl Strategy for Stack {
+    fn table() -> &'static ResourceV1 {
+        static TABLE: ResourceV1 = with_positions::<Stack>(plain::<Stack>());
+        &TABLE
+    }
+
+    fn owns(&self, address: *const u8) -> bool {
+        Owns::owns(self, address)
+    }
+
+    fn look(&self, block: MemoryBlock, align: Alignment, close: bool) -> Result<(), MisuseKind> {
+        look(self, block, align, close)
+    }
+
+    fn admit(&self, block: MemoryBlock, align: Alignment, looks: Looks) -> Result<(), MisuseKind> {
+        self.look(block, align, looks.close)?;
+        if looks.order && !self.is_top(block.as_non_null()) { Err(MisuseKind::OutOfOrder) } else { Ok(()) }
+    }
+
+    unsafe fn usage(&self) -> RawUsage {
+        let capacity = self.info().capacity.unwrap_or(UNKNOWN);
         RawUsage {
-            used: stack.used(),
-            peak: stack.peak(),
+            used: self.used(),
+            peak: self.peak(),
             reserved: capacity,
-            live_blocks: stack.depth() - stack.waiting(),
-            largest_free: capacity - stack.used(),
+            live_blocks: self.depth() - self.waiting(),
+            largest_free: capacity - self.used(),
             ..RawUsage::UNKNOWN
         }
-    },
-    |_stack| 0
-);
+    }
+
+    fn is_valid(&self) -> bool {
+        self.validate().is_ok()
+    }
+}
 
 strategy!(Pool, Quick::Address, plain::<Pool>(), |pool| blocks(&pool.usage(), pool.block_len()), |_pool| 0);
 strategy!(

@@ -6,7 +6,7 @@ use stratalloc_resource::abi::{ErrorCode, RawUsage, ResourceV1};
 use stratalloc_resource::{Alignment, MemoryBlock, MemoryResource};
 use stratalloc_strategies::{Inspect, MisuseKind};
 
-use crate::config::Config;
+use crate::config::{Config, Looks};
 
 /// A strategy that C programs can make.
 pub(crate) trait Strategy: MemoryResource + Sized + 'static {
@@ -16,13 +16,13 @@ pub(crate) trait Strategy: MemoryResource + Sized + 'static {
     /// Whether a block of this resource lies at the address.
     fn owns(&self, address: *const u8) -> bool;
 
-    /// What is wrong with a block that somebody wants to hand back. `checked`: everything that can be found out; else what can be
+    /// What is wrong with a block that somebody wants to hand back. `close`: everything that can be found out; else what can be
     /// found out in a few instructions.
-    fn look(&self, block: MemoryBlock, align: Alignment, checked: bool) -> Result<(), MisuseKind>;
+    fn look(&self, block: MemoryBlock, align: Alignment, close: bool) -> Result<(), MisuseKind>;
 
     /// The last look before a release, which follows at once.
-    fn admit(&self, block: MemoryBlock, align: Alignment, checked: bool) -> Result<(), MisuseKind> {
-        self.look(block, align, checked)
+    fn admit(&self, block: MemoryBlock, align: Alignment, looks: Looks) -> Result<(), MisuseKind> {
+        self.look(block, align, looks.close)
     }
 
     /// How full it is.
@@ -88,9 +88,9 @@ pub(crate) fn look<S: Strategy + Inspect>(
     strategy: &S,
     block: MemoryBlock,
     align: Alignment,
-    checked: bool,
+    close: bool,
 ) -> Result<(), MisuseKind> {
-    if checked {
+    if close {
         strategy.inspect(block, align)
     } else if strategy.owns(block.as_ptr()) {
         Ok(())

@@ -23,8 +23,8 @@ impl Strategy for System {
         false
     }
 
-    fn look(&self, block: MemoryBlock, align: Alignment, checked: bool) -> Result<(), MisuseKind> {
-        if checked {
+    fn look(&self, block: MemoryBlock, align: Alignment, close: bool) -> Result<(), MisuseKind> {
+        if close {
             self.inspect(block, align)
         } else if block.address().is_multiple_of(SMALLEST_PAGE) {
             Ok(())

@@ -95,9 +95,9 @@ pub(crate) unsafe extern "C" fn release<S: Strategy>(
         return ErrorCode::OK;
     }
     // SAFETY: this function's contract.
-    let (strategy, checked) = unsafe { Made::<S>::at(raw) };
+    let (strategy, looks) = unsafe { Made::<S>::at(raw) };
     let looked = block(start, len, align).and_then(|(block, align)| {
-        strategy.admit(block, align, checked).map_err(code)?;
+        strategy.admit(block, align, looks).map_err(code)?;
         Ok((block, align))
     });
     match looked {
@@ -125,10 +125,10 @@ unsafe extern "C" fn resize<S: Strategy>(
         return ErrorCode::INVALID_ARGUMENT;
     }
     // SAFETY: this function's contract.
-    let (strategy, checked) = unsafe { Made::<S>::at(raw) };
+    let (strategy, looks) = unsafe { Made::<S>::at(raw) };
     let looked = block(start, len, align).and_then(|(block, align)| {
         layout(new_size, align.bytes())?;
-        strategy.look(block, align, checked).map_err(code)?;
+        strategy.look(block, align, looks.close).map_err(code)?;
         Ok((block, align))
     });
     match looked {
@@ -238,8 +238,8 @@ unsafe extern "C" fn rewind<S: Positions>(raw: *mut RawResource, marker: *const 
     // SAFETY: made by this resource, so of this type.
     let marked = unsafe { marker.cast::<Marked<S::Marker>>().read() };
     // SAFETY: this function's contract.
-    let (strategy, checked) = unsafe { Made::<S>::at(raw) };
-    if checked && !strategy.vouches_for(&marked.marker) {
+    let (strategy, looks) = unsafe { Made::<S>::at(raw) };
+    if looks.close && !strategy.vouches_for(&marked.marker) {
         return ErrorCode::STALE_MARKER;
     }
     // SAFETY: its own marker; younger blocks are given up: this function's contract.

@@ -15,6 +15,27 @@ use crate::misuse::{self, CHECKED, Inspect, MisuseKind};
 struct StackKind;
 
 impl<O: Order, U: MemoryResource> Stack<'_, O, U> {
+    /// Whether this is the start of the youngest block, which is the next to be released. O(1).
+    ///
+    /// ```
+    /// # use core::alloc::Layout;
+    /// # use stratalloc_resource::MemoryResource;
+    /// # use stratalloc_strategies::stack::Stack;
+    /// let mut memory = [core::mem::MaybeUninit::uninit(); 1024];
+    /// let stack: Stack = Stack::over(&mut memory);
+    /// let (below, top) = (stack.allocate(Layout::new::<u64>())?, stack.allocate(Layout::new::<u64>())?);
+    /// assert!(stack.is_top(top.as_non_null()) && !stack.is_top(below.as_non_null()));
+    /// # Ok::<(), stratalloc_resource::AllocError>(())
+    /// ```
+    #[must_use]
+    pub fn is_top(&self, start: NonNull<u8>) -> bool {
+        self.top.get().is_some_and(|top| {
+            // SAFETY: a block follows its header.
+            let block = unsafe { top.cast::<u8>().add(Header::SIZE) };
+            block == start
+        })
+    }
+
     /// What is wrong with a block that is handed back. O(depth), unless it is the top one.
     #[cold]
     fn wrong_with(&self, block: MemoryBlock, align: Alignment) -> Option<MisuseKind> {
