@@ -1,0 +1,250 @@
+//! Resources behind tables: the kit through one, tables of other lengths and versions, answers that are wrong.
+//!
+//! Not covered: programs in C, which are in `tests/capi/toolkit.sh`.
+
+use core::alloc::Layout;
+use core::cell::Cell;
+use core::mem::offset_of;
+use core::ptr::{self, NonNull};
+use std::alloc::System;
+
+use stratalloc_resource::abi::{
+    ErrorCode, ExportedResource, ForeignResource, RawBlock, RawInfo, RawResource, RawUsage, ResourceV1,
+    UNKNOWN,
+};
+use stratalloc_resource::conformance::{self, Config};
+use stratalloc_resource::{Alignment, AllocError, FromGlobal, MemoryBlock, MemoryResource, MemoryTag};
+
+fn foreign(raw: NonNull<RawResource>) -> Result<ForeignResource, ErrorCode> {
+    // SAFETY: the tests' resources outlive their handles.
+    unsafe { ForeignResource::new(raw) }
+}
+
+fn global() -> ExportedResource<FromGlobal<'static, System>> {
+    ExportedResource::new(FromGlobal::new(&System))
+}
+
+#[test]
+fn an_exported_resource_conforms() {
+    let exported = global();
+    let config = Config { operations: 1_000, ..Config::default() };
+    let outcome = conformance::local_resource(&foreign(exported.raw()).unwrap(), &config);
+    assert!(outcome.is_ok(), "{}", outcome.unwrap_err());
+}
+
+#[test]
+fn handles_to_one_resource_are_equal() {
+    let (one, other) = (global(), global());
+    let handles = [one.raw(), one.raw(), other.raw()].map(|raw| foreign(raw).unwrap());
+    assert!(handles[0].is_equal(&handles[1]) && !handles[0].is_equal(&handles[2]));
+    assert_eq!(handles[0].info().name, "global");
+}
+
+/// A resource over the system's, with a table that tests write.
+#[repr(C)]
+struct Written {
+    raw: RawResource,
+    answer: Cell<Answer>,
+    live: Cell<usize>,
+}
+
+#[derive(Clone, Copy)]
+enum Answer {
+    Right,
+    Null,
+    TooShort,
+    Misaligned,
+    Code(i32),
+}
+
+impl Written {
+    fn new(table: &ResourceV1) -> Self {
+        Self { raw: RawResource { table }, answer: Cell::new(Answer::Right), live: Cell::new(0) }
+    }
+
+    fn raw(&self) -> NonNull<RawResource> {
+        NonNull::from_ref(self).cast()
+    }
+}
+
+unsafe extern "C" fn allocate(
+    raw: *mut RawResource,
+    size: usize,
+    align: usize,
+    out: *mut RawBlock,
+) -> ErrorCode {
+    // SAFETY: a `Written`.
+    let written = unsafe { &*raw.cast::<Written>() };
+    let layout = Layout::from_size_align(size + 64, align.max(16)).unwrap();
+    let Ok(block) = FromGlobal::new(&System).allocate(layout) else { return ErrorCode::OUT_OF_MEMORY };
+    let start = block.as_ptr();
+    let answer = match written.answer.get() {
+        Answer::Right => RawBlock { start, len: size },
+        Answer::Null => RawBlock::NULL,
+        Answer::TooShort => RawBlock { start, len: size.saturating_sub(1) },
+        Answer::Misaligned => RawBlock { start: start.wrapping_add(1), len: size },
+        Answer::Code(code) => return ErrorCode::new(code),
+    };
+    written.live.set(written.live.get() + 1);
+    // SAFETY: a place for a block.
+    unsafe { out.write(answer) };
+    ErrorCode::OK
+}
+
+// Leaks the memory, so that a wrong answer harms nobody.
+unsafe extern "C" fn release(raw: *mut RawResource, _: *mut u8, _: usize, _: usize) -> ErrorCode {
+    // SAFETY: a `Written`.
+    let written = unsafe { &*raw.cast::<Written>() };
+    written.live.set(written.live.get() - 1);
+    ErrorCode::OK
+}
+
+const FUNCTIONS: ResourceV1 =
+    ResourceV1 { allocate: Some(allocate), release: Some(release), ..ResourceV1::EMPTY };
+
+#[test]
+fn a_wrong_answer_goes_back_and_is_refused() {
+    let written = Written::new(&FUNCTIONS);
+    let handle = foreign(written.raw()).unwrap();
+    let layout = Layout::from_size_align(100, 8).unwrap();
+    for answer in [Answer::TooShort, Answer::Misaligned] {
+        written.answer.set(answer);
+        assert_eq!(handle.allocate(layout), Err(AllocError::Unsupported));
+        assert_eq!(written.live.get(), 0, "it was not handed back");
+    }
+    written.answer.set(Answer::Null);
+    assert_eq!(handle.allocate(layout), Err(AllocError::Unsupported));
+}
+
+#[test]
+fn codes_become_errors() {
+    let written = Written::new(&FUNCTIONS);
+    let handle = foreign(written.raw()).unwrap();
+    let over_budget = 4 + 1000 * 256;
+    for (code, error) in [
+        (1, AllocError::OutOfMemory),
+        (2, AllocError::SizeOverflow),
+        (3, AllocError::BadAlignment),
+        (over_budget, AllocError::OverBudget(MemoryTag::new(1000))),
+        (5, AllocError::CapacityExhausted),
+        (6, AllocError::NotOwned),
+        (7, AllocError::Unsupported),
+        (33, AllocError::NotOwned),
+        (99, AllocError::Unsupported),
+        (-1, AllocError::Unsupported),
+    ] {
+        written.answer.set(Answer::Code(code));
+        assert_eq!(handle.allocate(Layout::new::<u8>()), Err(error), "{code}");
+        if (0..=7).contains(&code) || code == over_budget {
+            assert_eq!(ErrorCode::from(error).get(), code);
+        }
+    }
+}
+
+#[test]
+fn a_table_without_resize_moves_blocks() {
+    let written = Written::new(&FUNCTIONS);
+    let handle = foreign(written.raw()).unwrap();
+    let block = handle.allocate(Layout::new::<[u8; 10]>()).unwrap();
+    // SAFETY: ten bytes of ours.
+    unsafe { block.as_ptr().write_bytes(7, 10) };
+    // SAFETY: live.
+    let moved = unsafe { handle.reallocate(block, 50, Alignment::ONE) }.unwrap();
+    assert_ne!(moved.address(), block.address());
+    // SAFETY: live, 50 bytes long.
+    assert_eq!(unsafe { moved.as_ptr().wrapping_add(9).read() }, 7);
+    assert_eq!((moved.len(), written.live.get()), (50, 1));
+    assert_eq!((handle.info().name, handle.info().capacity), ("foreign", None));
+}
+
+/// What lies beyond the size that a table states is not read: here it would be taken for functions.
+#[test]
+fn a_short_table_has_no_more_than_it_says() {
+    let full = global();
+    // SAFETY: a table.
+    let functions = unsafe { ResourceV1::of(full.raw()) }.unwrap();
+    for end in
+        [offset_of!(ResourceV1, resize), offset_of!(ResourceV1, resize) + 4, offset_of!(ResourceV1, owns)]
+    {
+        let table = ResourceV1 { size: u32::try_from(end).unwrap(), ..functions };
+        let written = Written::new(&table);
+        // SAFETY: a table.
+        let read = unsafe { ResourceV1::of(written.raw()) }.unwrap();
+        assert_eq!(read.resize.is_some(), end == offset_of!(ResourceV1, owns));
+        assert!(read.info.is_none() && read.allocate.is_some());
+    }
+}
+
+#[test]
+fn other_tables_are_refused() {
+    let refused = |table: *const ResourceV1| {
+        let written = Written { raw: RawResource { table }, ..Written::new(&FUNCTIONS) };
+        foreign(written.raw()).err()
+    };
+    assert_eq!(refused(&raw const FUNCTIONS_COPY), None);
+    assert_eq!(refused(ptr::null()), Some(ErrorCode::INVALID_ARGUMENT));
+    assert_eq!(refused(&ResourceV1 { version: 2, ..FUNCTIONS }), Some(ErrorCode::BAD_VERSION));
+    assert_eq!(refused(&ResourceV1 { version: 0, ..FUNCTIONS }), Some(ErrorCode::BAD_VERSION));
+    assert_eq!(refused(&ResourceV1 { size: 16, ..FUNCTIONS }), Some(ErrorCode::BAD_VERSION));
+    assert_eq!(refused(&ResourceV1 { allocate: None, ..FUNCTIONS }), Some(ErrorCode::INVALID_ARGUMENT));
+    assert_eq!(refused(&ResourceV1 { release: None, ..FUNCTIONS }), Some(ErrorCode::INVALID_ARGUMENT));
+}
+
+static FUNCTIONS_COPY: ResourceV1 = FUNCTIONS;
+
+#[test]
+fn an_exported_table_refuses_what_is_no_request() {
+    let exported = global();
+    let raw = exported.raw().as_ptr();
+    // SAFETY: a table.
+    let table = unsafe { ResourceV1::of(exported.raw()) }.unwrap();
+    let mut block = RawBlock { start: ptr::null_mut(), len: 77 };
+    let mut request = |size, align| {
+        // SAFETY: a place for a block.
+        unsafe { table.allocate.unwrap()(raw, size, align, &raw mut block) }
+    };
+    assert_eq!(request(isize::MAX.unsigned_abs() + 1, 1), ErrorCode::SIZE_OVERFLOW);
+    assert_eq!(request(1, 0), ErrorCode::BAD_ALIGNMENT);
+    assert_eq!(request(1, 3), ErrorCode::BAD_ALIGNMENT);
+    assert_eq!(block.len, 77);
+    // SAFETY: nothing is written where there is no place.
+    let code = unsafe { table.allocate.unwrap()(raw, 1, 1, ptr::null_mut()) };
+    assert_eq!(code, ErrorCode::INVALID_ARGUMENT);
+    // SAFETY: null is no block.
+    let code = unsafe { table.release.unwrap()(raw, ptr::null_mut(), 1, 1) };
+    assert_eq!(code, ErrorCode::INVALID_ARGUMENT);
+}
+
+#[test]
+fn answers_end_where_the_asker_said() {
+    let mut usage = RawUsage { size: 32, live_blocks: 5, ..RawUsage::UNKNOWN };
+    // SAFETY: a place that is larger than it says.
+    unsafe { RawUsage { used: 1, peak: 2, reserved: 3, ..RawUsage::UNKNOWN }.fill(&raw mut usage) }.unwrap();
+    assert_eq!((usage.size, usage.used, usage.peak, usage.reserved, usage.live_blocks), (32, 1, 2, 3, 5));
+    usage.size = 8;
+    // SAFETY: as above.
+    assert_eq!(unsafe { RawUsage::UNKNOWN.fill(&raw mut usage) }, Err(ErrorCode::BAD_VERSION));
+    // SAFETY: null.
+    assert_eq!(unsafe { RawInfo::UNKNOWN.fill(ptr::null_mut()) }, Err(ErrorCode::INVALID_ARGUMENT));
+}
+
+#[test]
+fn a_long_name_is_cut() {
+    let info = stratalloc_resource::ResourceInfo::new(
+        "a name that is much too long for its place",
+        stratalloc_resource::ThreadSafety::Shared,
+    );
+    let raw = RawInfo::new(&info);
+    assert_eq!((raw.name[22], raw.name[23], raw.threads), (b'o'.cast_signed(), 0, 1));
+    assert_eq!((raw.capacity, raw.max_align), (UNKNOWN, UNKNOWN));
+}
+
+#[test]
+fn blocks_fit_or_not() {
+    let block = MemoryBlock::new(NonNull::<u64>::dangling().cast(), 8);
+    let align = Alignment::of::<u64>();
+    assert_eq!(RawBlock::from(block).fitting(8, align), Some(block));
+    assert_eq!(RawBlock::from(block).fitting(9, align), None);
+    assert_eq!(RawBlock { len: usize::MAX, ..block.into() }.fitting(8, align), None);
+    assert_eq!(RawBlock::NULL.fitting(0, align), None);
+}
