@@ -284,11 +284,11 @@ static void misuse(const kind *kind) {
     CHECK(kind->destroy(NULL) == STRATALLOC_OK && kind->destroy(resource) == STRATALLOC_OK);
 }
 
-static void stale_markers(void) {
+static void stale_markers(uint32_t flags) {
     size_t number;
     for (number = 0; number < 2; number++) {
         const kind *kind = &kinds[number];
-        stratalloc_config config = over_memory(kind, STRATALLOC_CHECKED), other = config_of(kind, 0);
+        stratalloc_config config = over_memory(kind, flags), other = config_of(kind, 0);
         stratalloc_resource *first, *second;
         stratalloc_marker marker;
         stratalloc_block block;
@@ -296,7 +296,7 @@ static void stale_markers(void) {
         CHECK(kind->create(&config, &first) == STRATALLOC_OK && kind->create(&other, &second) == STRATALLOC_OK);
         CHECK(stratalloc_resource_mark(second, &marker) == STRATALLOC_OK);
         CHECK(stratalloc_resource_rewind(first, &marker) == STRATALLOC_STALE_MARKER);
-        if (kind->create == stratalloc_stack_create) { /* whose marker names the block under it */
+        if (flags && kind->create == stratalloc_stack_create) { /* whose marker names the block under it */
             CHECK(stratalloc_resource_allocate(first, 100, 8, &block) == STRATALLOC_OK);
             CHECK(stratalloc_resource_mark(first, &marker) == STRATALLOC_OK);
             CHECK(stratalloc_resource_reset(first) == STRATALLOC_OK);
@@ -304,6 +304,22 @@ static void stale_markers(void) {
         }
         CHECK(kind->destroy(first) == STRATALLOC_OK && kind->destroy(second) == STRATALLOC_OK);
     }
+}
+
+/* Where nobody asks for the order: a block under a live one waits for it. */
+static void a_stack_waits(void) {
+    stratalloc_config config = over_memory(&kinds[1], 0);
+    stratalloc_resource *stack;
+    stratalloc_usage usage = STRATALLOC_USAGE_INIT;
+    stratalloc_block below, above;
+    CHECK(stratalloc_stack_create(&config, &stack) == STRATALLOC_OK);
+    CHECK(stratalloc_resource_allocate(stack, 100, 8, &below) == STRATALLOC_OK);
+    CHECK(stratalloc_resource_allocate(stack, 100, 8, &above) == STRATALLOC_OK);
+    CHECK(stratalloc_resource_release(stack, below.start, below.len, 8) == STRATALLOC_OK);
+    CHECK(stratalloc_resource_usage(stack, &usage) == STRATALLOC_OK && usage.used >= 200 && usage.live_blocks == 1);
+    CHECK(stratalloc_resource_release(stack, above.start, above.len, 8) == STRATALLOC_OK);
+    CHECK(stratalloc_resource_usage(stack, &usage) == STRATALLOC_OK && usage.used == 0 && usage.live_blocks == 0);
+    CHECK(stratalloc_stack_destroy(stack) == STRATALLOC_OK);
 }
 
 /* ---- the rest ---- */
@@ -419,7 +435,9 @@ int main(void) {
         upstreams(kind);
         misuse(kind);
     }
-    stale_markers();
+    stale_markers(0);
+    stale_markers(STRATALLOC_CHECKED);
+    a_stack_waits();
     the_system();
     growth_and_collect();
     states_fit();
