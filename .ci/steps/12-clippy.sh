@@ -4,10 +4,13 @@
 source "$(dirname "$0")/../environment.sh"
 status=0
 lint() { cargo clippy --quiet --keep-going "$@" -- -D warnings || status=1; }
-# The C library is `no_std` with a panic handler: it cannot share a build with the tests of others, which bring `std`.
-lint --workspace --exclude stratalloc-capi --all-targets
-lint --workspace --exclude stratalloc-capi --all-targets --all-features
+# The C libraries are `no_std` with a panic handler: they cannot share a build with the tests of others, or their own, which bring `std`.
+others="--workspace --exclude stratalloc-capi --exclude stratalloc-capi-toolkit"
+lint $others --all-targets
+lint $others --all-targets --all-features
 lint --package stratalloc-capi --all-targets --all-features
+lint --package stratalloc-capi-toolkit --lib
+lint --package stratalloc-capi-toolkit --tests
 # The peers of the bench have no say here: their crates would build C++.
 lint --manifest-path bench/Cargo.toml -p bench-workloads -p bench-launch -p stratalloc-bench
 exit $status

@@ -27,7 +27,7 @@ fn global() -> ExportedResource<FromGlobal<'static, System>> {
 #[test]
 fn an_exported_resource_conforms() {
     let exported = global();
-    let config = Config { operations: 1_000, ..Config::default() };
+    let config = Config { operations: if cfg!(miri) { 20 } else { 1_000 }, ..Config::default() };
     let outcome = conformance::local_resource(&foreign(exported.raw()).unwrap(), &config);
     assert!(outcome.is_ok(), "{}", outcome.unwrap_err());
 }

@@ -13,7 +13,7 @@ use crate::config::RawConfig;
 use crate::system;
 
 fn config() -> Config {
-    Config { operations: 300, ..Config::default() }
+    Config { operations: if cfg!(miri) { 20 } else { 300 }, ..Config::default() }
 }
 
 /// A foreign resource that is for any thread, as its info says.
