@@ -3,7 +3,7 @@
 //! Not covered: programs in C, which are in `tests/capi/toolkit.sh`.
 
 use core::alloc::Layout;
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 use core::mem::offset_of;
 use core::ptr::{self, NonNull};
 use std::alloc::System;
@@ -13,7 +13,9 @@ use stratalloc_resource::abi::{
     UNKNOWN,
 };
 use stratalloc_resource::conformance::{self, Config};
-use stratalloc_resource::{Alignment, AllocError, FromGlobal, MemoryBlock, MemoryResource, MemoryTag};
+use stratalloc_resource::{
+    Alignment, AllocError, FromGlobal, MemoryBlock, MemoryResource, MemoryTag, OwnedBlock,
+};
 
 fn foreign(raw: NonNull<RawResource>) -> Result<ForeignResource, ErrorCode> {
     // SAFETY: the tests' resources outlive their handles.
@@ -46,6 +48,8 @@ struct Written {
     raw: RawResource,
     answer: Cell<Answer>,
     live: Cell<usize>,
+    // Given back when all is over, so that a wrong answer harms nobody.
+    given: RefCell<Vec<OwnedBlock<FromGlobal<'static, System>>>>,
 }
 
 #[derive(Clone, Copy)]
@@ -59,7 +63,12 @@ enum Answer {
 
 impl Written {
     fn new(table: &ResourceV1) -> Self {
-        Self { raw: RawResource { table }, answer: Cell::new(Answer::Right), live: Cell::new(0) }
+        Self {
+            raw: RawResource { table },
+            answer: Cell::new(Answer::Right),
+            live: Cell::new(0),
+            given: RefCell::default(),
+        }
     }
 
     fn raw(&self) -> NonNull<RawResource> {
@@ -76,8 +85,11 @@ unsafe extern "C" fn allocate(
     // SAFETY: a `Written`.
     let written = unsafe { &*raw.cast::<Written>() };
     let layout = Layout::from_size_align(size + 64, align.max(16)).unwrap();
-    let Ok(block) = FromGlobal::new(&System).allocate(layout) else { return ErrorCode::OUT_OF_MEMORY };
+    let Ok(block) = OwnedBlock::new(FromGlobal::new(&System), layout) else {
+        return ErrorCode::OUT_OF_MEMORY;
+    };
     let start = block.as_ptr();
+    written.given.borrow_mut().push(block);
     let answer = match written.answer.get() {
         Answer::Right => RawBlock { start, len: size },
         Answer::Null => RawBlock::NULL,
@@ -91,7 +103,6 @@ unsafe extern "C" fn allocate(
     ErrorCode::OK
 }
 
-// Leaks the memory, so that a wrong answer harms nobody.
 unsafe extern "C" fn release(raw: *mut RawResource, _: *mut u8, _: usize, _: usize) -> ErrorCode {
     // SAFETY: a `Written`.
     let written = unsafe { &*raw.cast::<Written>() };
