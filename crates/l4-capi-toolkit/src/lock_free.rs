@@ -151,5 +151,5 @@ fn bits(
     let (live, rest) = aligned.split_at_mut_checked(words * size_of::<AtomicUsize>())?;
     live.fill(MaybeUninit::new(0));
     // SAFETY: as many words, aligned, zero, and borrowed for good.
-    Some((unsafe { slice::from_raw_parts(live.as_ptr().cast(), words) }, rest))
+    Some((unsafe { slice::from_raw_parts(live.as_mut_ptr().cast_const().cast(), words) }, rest))
 }
