@@ -25,6 +25,7 @@
 //! * [`table`]: the functions of a table, for any strategy
 //! * [`strategy`]: what a strategy has to offer beyond the contract
 //! * [`strategies`], [`lock_free`], [`system`]: the strategies that do
+//! * [`makes`]: how they are made by a configuration
 //! * [`upstream`]: where growing ones get their memory
 //! * [`calls`]: `stratalloc_resource_*`, for any resource, also of others
 //! * [`about`]: version and texts
@@ -40,6 +41,7 @@ mod config;
 mod kinds;
 mod lock_free;
 mod made;
+mod makes;
 mod strategies;
 mod strategy;
 mod system;

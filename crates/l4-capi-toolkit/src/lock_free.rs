@@ -14,7 +14,8 @@ use stratalloc_strategies::lock_free_pool::LockFreePool;
 use stratalloc_strategies::{Inspect, MisuseKind};
 
 use crate::config::{Config, Looks};
-use crate::strategies::{blocks, pool_config};
+use crate::makes::pool_config;
+use crate::strategies::blocks;
 use crate::strategy::{Make, Room, Strategy};
 use crate::table::plain;
 

@@ -1,19 +1,17 @@
 //! The strategies for one thread at a time, as C sees them.
 
-use core::mem::MaybeUninit;
-
-use stratalloc_resource::abi::{ErrorCode, RawUsage, ResourceV1, UNKNOWN};
+use stratalloc_resource::abi::{RawUsage, ResourceV1, UNKNOWN};
 use stratalloc_resource::{Alignment, Collect, MemoryBlock, MemoryResource, Owns, Validate};
 use stratalloc_strategies::buddy;
 use stratalloc_strategies::frame::{self, Counted};
-use stratalloc_strategies::pool::{self, PoolConfig, PoolUsage};
-use stratalloc_strategies::slab::{self, SlabConfig};
+use stratalloc_strategies::pool::{self, PoolUsage};
+use stratalloc_strategies::slab;
 use stratalloc_strategies::stack::{self, AnyOrder, StackMarker};
 use stratalloc_strategies::tlsf::{self, GrowingTlsf, TlsfUsage};
 use stratalloc_strategies::{Inspect, MisuseKind};
 
-use crate::config::{Config, Looks};
-use crate::strategy::{Make, Positions, Room, Strategy, look};
+use crate::config::Looks;
+use crate::strategy::{Positions, Strategy, look};
 use crate::table::{collecting, plain, with_positions};
 use crate::upstream::Upstream;
 
@@ -26,9 +24,6 @@ pub(crate) type GrowingSlab = slab::Slab<'static, Upstream>;
 pub(crate) type Tlsf = tlsf::Tlsf<'static>;
 pub(crate) type ChunkTlsf = GrowingTlsf<Upstream>;
 pub(crate) type Buddy = buddy::Buddy<'static>;
-
-/// What a chunk of a growing TLSF has, where the program does not say.
-const TLSF_CHUNK: usize = 64 * 1024;
 
 /// How a quick look finds blocks that are not the resource's.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -193,17 +188,6 @@ fn bins(usage: &TlsfUsage) -> RawUsage {
     }
 }
 
-impl Make for Frame {
-    const ROOM: Room = Room::Optional;
-
-    fn make(config: &Config, memory: &'static mut [MaybeUninit<u8>]) -> Result<Self, ErrorCode> {
-        if !config.names_no_blocks() || config.chunk_size != 0 {
-            return Err(ErrorCode::INVALID_ARGUMENT);
-        }
-        Ok(Self::over_then(memory, Upstream(config.upstream)))
-    }
-}
-
 impl Positions for Frame {
     type Marker = frame::Marker;
 
@@ -225,17 +209,6 @@ impl Positions for Frame {
     }
 }
 
-impl Make for Stack {
-    const ROOM: Room = Room::Needed;
-
-    fn make(config: &Config, memory: &'static mut [MaybeUninit<u8>]) -> Result<Self, ErrorCode> {
-        if !config.names_no_blocks() || config.chunk_size != 0 {
-            return Err(ErrorCode::INVALID_ARGUMENT);
-        }
-        Ok(Self::over(memory))
-    }
-}
-
 impl Positions for Stack {
     type Marker = StackMarker;
 
@@ -254,99 +227,5 @@ impl Positions for Stack {
 
     fn reset(&mut self) {
         Self::reset(self);
-    }
-}
-
-/// What the configuration says about a pool's blocks.
-pub(crate) fn pool_config(config: &Config) -> Result<PoolConfig, ErrorCode> {
-    if config.block_size == 0 {
-        return Err(ErrorCode::INVALID_ARGUMENT);
-    }
-    let blocks = PoolConfig::new(config.block_size, config.block_align.unwrap_or(Alignment::MALLOC));
-    let len = blocks.block_len().map_err(ErrorCode::from)?;
-    let blocks = match config.chunk_size {
-        0 => blocks,
-        bytes => blocks.with_chunk_blocks(bytes.checked_div(len).unwrap_or(1)),
-    };
-    Ok(match config.max_blocks {
-        0 => blocks,
-        most => blocks.with_max_blocks(most),
-    })
-}
-
-impl Make for Pool {
-    const ROOM: Room = Room::Needed;
-
-    fn make(config: &Config, memory: &'static mut [MaybeUninit<u8>]) -> Result<Self, ErrorCode> {
-        if config.chunk_size != 0 {
-            return Err(ErrorCode::INVALID_ARGUMENT);
-        }
-        Ok(Self::over(pool_config(config)?, memory)?)
-    }
-}
-
-impl Make for GrowingPool {
-    const ROOM: Room = Room::Unused;
-
-    fn make(config: &Config, _: &'static mut [MaybeUninit<u8>]) -> Result<Self, ErrorCode> {
-        Ok(Self::growing(pool_config(config)?, Upstream(config.upstream))?)
-    }
-}
-
-fn slab_config(config: &Config) -> Result<SlabConfig, ErrorCode> {
-    if config.block_size == 0 || config.max_blocks != 0 {
-        return Err(ErrorCode::INVALID_ARGUMENT);
-    }
-    let blocks = SlabConfig::new(config.block_size, config.block_align.unwrap_or(Alignment::MALLOC));
-    Ok(if config.chunk_size == 0 { blocks } else { blocks.with_slab_bytes(config.chunk_size) })
-}
-
-impl Make for Slab {
-    const ROOM: Room = Room::Needed;
-
-    fn make(config: &Config, memory: &'static mut [MaybeUninit<u8>]) -> Result<Self, ErrorCode> {
-        Ok(Self::over(slab_config(config)?, memory)?)
-    }
-}
-
-impl Make for GrowingSlab {
-    const ROOM: Room = Room::Unused;
-
-    fn make(config: &Config, _: &'static mut [MaybeUninit<u8>]) -> Result<Self, ErrorCode> {
-        Ok(Self::growing(slab_config(config)?, Upstream(config.upstream))?)
-    }
-}
-
-impl Make for Tlsf {
-    const ROOM: Room = Room::Needed;
-
-    fn make(config: &Config, memory: &'static mut [MaybeUninit<u8>]) -> Result<Self, ErrorCode> {
-        if !config.names_no_blocks() || config.chunk_size != 0 {
-            return Err(ErrorCode::INVALID_ARGUMENT);
-        }
-        Ok(Self::over(memory)?)
-    }
-}
-
-impl Make for ChunkTlsf {
-    const ROOM: Room = Room::Unused;
-
-    fn make(config: &Config, _: &'static mut [MaybeUninit<u8>]) -> Result<Self, ErrorCode> {
-        if !config.names_no_blocks() {
-            return Err(ErrorCode::INVALID_ARGUMENT);
-        }
-        let chunk = if config.chunk_size == 0 { TLSF_CHUNK } else { config.chunk_size };
-        Ok(Self::new(Upstream(config.upstream), chunk)?)
-    }
-}
-
-impl Make for Buddy {
-    const ROOM: Room = Room::Needed;
-
-    fn make(config: &Config, memory: &'static mut [MaybeUninit<u8>]) -> Result<Self, ErrorCode> {
-        if !config.names_no_blocks() || config.chunk_size != 0 {
-            return Err(ErrorCode::INVALID_ARGUMENT);
-        }
-        Ok(Self::over(memory)?)
     }
 }
