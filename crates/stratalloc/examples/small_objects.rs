@@ -4,8 +4,9 @@
 
 use core::alloc::Layout;
 use core::mem::MaybeUninit;
+use core::time::Duration;
 use std::alloc::System;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use stratalloc::resource::FromGlobal;
 use stratalloc::strategies::buddy::Buddy;
