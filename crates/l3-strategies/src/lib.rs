@@ -15,7 +15,7 @@
 //! | [`stack`] | last in, first out | O(1), O(1) | one | nested temporaries of any size |
 //! | [`pool`] | blocks of one size | O(1), O(1) | one allocates, any releases | messages, nodes, tasks |
 //! | [`lock_free_pool`] | blocks of one size | O(1) without contention | any | the same, made anywhere |
-//! | [`mem_pool`] | powers of two, and whole pages | O(1), O(1); large: upstream's | one | small blocks of few sizes beside some large ones |
+//! | [`mem_pool`] | powers of two, and whole pages | O(1), O(1) without contention; large: upstream's | any | small blocks of few sizes beside some large ones |
 //! | [`slab`] | blocks of one size in slabs; objects that stay constructed | O(1), O(1) | one | many at one time and few at another; objects costly to make |
 //! | [`tlsf`] | two-level segregated fit | O(1), O(1) | one | any sizes under a bound on time |
 //! | [`buddy`] | halves of powers of two | O(log n), O(log n) | one | large blocks of powers of two, aligned to their size |
@@ -31,6 +31,7 @@ pub mod buddy;
 pub mod frame;
 #[cfg(target_has_atomic = "64")]
 pub mod lock_free_pool;
+#[cfg(target_has_atomic = "64")]
 pub mod mem_pool;
 pub mod pool;
 pub mod slab;
