@@ -123,6 +123,32 @@ mod guards {
     }
 }
 
+#[cfg(all(any(debug_assertions, feature = "checked"), not(miri)))]
+mod reports {
+    use super::*;
+
+    fn two_blocks() -> (ReservedRange, MemoryBlock) {
+        let range = ReservedRange::new(1 << 20).unwrap();
+        let (_, second) = (range.allocate(layout(100, 1)), range.allocate(layout(100, 1)).unwrap());
+        (range, second)
+    }
+
+    #[test]
+    fn double_release() {
+        let said = child::last_words("reports::double_release", || {
+            let (range, block) = two_blocks();
+            (0..2).for_each(|_| give(&range, block));
+        });
+        assert!(said.contains("is released, but not live"), "{said}");
+    }
+
+    #[test]
+    fn foreign_block() {
+        let said = child::last_words("reports::foreign_block", || give(&two_blocks().0, two_blocks().1));
+        assert!(said.contains("is released here, but came from elsewhere"), "{said}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: if cfg!(miri) { 3 } else { 60 },

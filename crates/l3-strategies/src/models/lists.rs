@@ -170,7 +170,8 @@ fn loom_blocks_of_a_class_go_from_hand_to_hand() {
 
 /// A class is closed while others take and give: who closes it is alone with its chunks, and nobody finds one there afterwards.
 ///
-/// Weakened and seen failing: WEAK_CLOSE
+/// Weakened and seen failing: `leave` relaxed, `close` relaxed, `close` without a look at the count: "Concurrent read and write
+/// accesses to `UnsafeCell`"; `open` relaxed, `enter` relaxed: "Concurrent read and write accesses".
 #[test]
 fn loom_who_closes_a_class_is_alone() {
     let away = |world: &World| {
@@ -186,7 +187,7 @@ fn loom_who_closes_a_class_is_alone() {
 
 /// Two threads find nothing left and bring a chunk each: one is taken, and the other one stays with who brought it.
 ///
-/// Weakened and seen failing: WEAK_BRING
+/// Weakened and seen failing: `install` relaxed, the load of `take_fresh` relaxed: "Concurrent read and write accesses".
 #[test]
 fn loom_one_of_two_chunks_is_taken() {
     let mut model = loom::model::Builder::new();
