@@ -377,7 +377,7 @@ fn cache_lined_blocks_share_no_line_at_either_end() {
         let block = frame.try_alloc_layout(layout(len, 1)).unwrap();
         let address = block.as_ptr().addr();
         let (first, last) = (address / 64, (address + len.max(1) - 1) / 64);
-        assert!(address % 64 == 0 && first > lines_before, "{len}");
+        assert!(address.is_multiple_of(64) && first > lines_before, "{len}");
         lines_before = last;
     }
 }

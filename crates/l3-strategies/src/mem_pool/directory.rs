@@ -29,7 +29,9 @@ const FIRST: usize = 32;
 /// How many times more can be added.
 const SEGMENTS: usize = 16;
 /// The most chunks that there can be.
-pub(super) const MOST: usize = FIRST * ((1 << (SEGMENTS + 1)) - 1);
+pub(super) const MOST: u32 = 32 * ((1 << (SEGMENTS + 1)) - 1);
+
+const _: () = assert!(MOST as usize == FIRST * ((1 << (SEGMENTS + 1)) - 1));
 
 /// The class of a chunk that has none; others are one more than their number.
 pub(super) const NO_CLASS: u32 = 0;
@@ -185,7 +187,7 @@ mod tests {
             reached = reached.max(segment);
         }
         assert!(reached > 5);
-        assert_eq!(position(MOST - 1).0, SEGMENTS);
-        assert_eq!(position(MOST).0, SEGMENTS + 1);
+        assert_eq!(position(MOST as usize - 1).0, SEGMENTS);
+        assert_eq!(position(MOST as usize).0, SEGMENTS + 1);
     }
 }

@@ -157,7 +157,7 @@ impl<U: MemoryResource, const SMALLEST: usize, const LARGEST: usize, const CHUNK
     /// So that no link is `LIVE` or `RETURNING`, and each number has a place.
     const MOST_CHUNKS: u32 = {
         let indices = (u32::MAX >> Self::BLOCK_BITS) - 1;
-        if indices as usize > directory::MOST { directory::MOST as u32 } else { indices }
+        if indices > directory::MOST { directory::MOST } else { indices }
     };
 
     /// Pools whose chunks come from `upstream`, the first now.
