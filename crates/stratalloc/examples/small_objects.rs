@@ -66,7 +66,7 @@ fn main() -> Result<(), Box<dyn core::error::Error>> {
         ("malloc", &malloc, "any size, any thread"),
         ("ProcessHeap", &ProcessHeap, "any size, any thread"),
         ("Heap", &heap, "any size, any thread, dropped as a whole"),
-        ("MemPool", &pools, "powers of two, and pages"),
+        ("MemPool", &pools, "powers of two, and pages, any thread"),
         ("Pool", &pool, "one size; one thread makes, any frees"),
         ("LockFreePool", &lock_free, "one size, any thread"),
         ("Slab", &slab, "one size, one thread, shrinks"),
