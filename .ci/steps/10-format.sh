@@ -5,4 +5,5 @@ source "$(dirname "$0")/../environment.sh"
 status=0
 cargo fmt --all --check -- --color never || status=1
 cargo fmt --all --check --manifest-path bench/Cargo.toml -- --color never || status=1
+cargo fmt --all --check --manifest-path examples/embedded/Cargo.toml -- --color never || status=1
 exit $status

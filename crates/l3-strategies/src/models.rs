@@ -6,4 +6,5 @@
 //! after the others' exchanges.
 
 mod indices;
+mod lists;
 mod return_list;

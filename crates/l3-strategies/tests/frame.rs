@@ -341,6 +341,47 @@ fn growing<P: Policy>(len: usize, ops: &[Op]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// A place for vectors of `ALIGN` bytes: aligned, filled, and nothing else lies in its last vector.
+fn vectors_of<const ALIGN: usize>(frame: &mut Frame<'_>) {
+    for len in 0..70_u8 {
+        frame.alloc(1_u8);
+        let values = frame.alloc_simd::<ALIGN, u8>(usize::from(len), len);
+        assert_eq!((values.len(), values.as_ptr().addr() % ALIGN), (usize::from(len), 0));
+        assert!(values.iter().all(|value| *value == len));
+        let end = values.as_ptr().addr() + usize::from(len);
+        let behind: *const u8 = frame.alloc(2_u8);
+        assert!(
+            behind.addr() >= end.next_multiple_of(ALIGN),
+            "a store of the last vector whole would reach {behind:?}"
+        );
+        frame.reset();
+    }
+}
+
+#[test]
+fn vectors_are_aligned_and_padded_to_whole_ones() {
+    let mut bytes = memory(1024);
+    let mut frame: Frame = Frame::over(&mut bytes);
+    vectors_of::<16>(&mut frame);
+    vectors_of::<32>(&mut frame);
+    vectors_of::<64>(&mut frame);
+    assert!(frame.try_alloc_simd::<64, u8>(isize::MAX.unsigned_abs(), 0).is_err());
+}
+
+#[test]
+fn cache_lined_blocks_share_no_line_at_either_end() {
+    let mut bytes = memory(1 << 16);
+    let frame: Frame<'_, CacheLined> = Frame::over(&mut bytes);
+    let mut lines_before = 0;
+    for len in 0..200 {
+        let block = frame.try_alloc_layout(layout(len, 1)).unwrap();
+        let address = block.as_ptr().addr();
+        let (first, last) = (address / 64, (address + len.max(1) - 1) / 64);
+        assert!(address.is_multiple_of(64) && first > lines_before, "{len}");
+        lines_before = last;
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 80, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -26,6 +26,9 @@
 //! | [`Frame::marker`], [`Frame::rewind`], [`Frame::reset`] | O(1); chunks are kept |
 //! | [`collect`](stratalloc_resource::Collect::collect), drop | one upstream release per chunk |
 //!
+//! Growth is by chunks of any upstream. Over a range of reserved addresses (`reserved::ReservedRange`, where there is an operating system) the
+//! chunks lie next to each other between guard pages, memory is committed as the cursor comes to it, and goes back by two calls of `collect`.
+//!
 //! With [`Safety`] an allocation fills its block, and a reset checks and fills what it gives up.
 //!
 //! **Threads:** confined to one; a frame can be sent to another thread if its upstream can.

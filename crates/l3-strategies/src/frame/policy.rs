@@ -15,19 +15,19 @@
 /// sense does not compile.
 ///
 /// An alignment has to be a power of two:
-/// ```compile_fail
+/// ```compile_fail,E0080
 /// use stratalloc_strategies::frame::{Frame, MinAlign};
 /// let mut memory = [core::mem::MaybeUninit::uninit(); 64];
 /// let frame: Frame<MinAlign<24>> = Frame::over(&mut memory);
 /// ```
 /// An alignment above a page would waste more than it aligns; ask for it per block instead:
-/// ```compile_fail
+/// ```compile_fail,E0080
 /// use stratalloc_strategies::frame::{Frame, MinAlign};
 /// let mut memory = [core::mem::MaybeUninit::uninit(); 64];
 /// let frame: Frame<MinAlign<8192>> = Frame::over(&mut memory);
 /// ```
 /// Blocks with canaries that are not filled would let stale canaries pass for fresh ones:
-/// ```compile_fail
+/// ```compile_fail,E0080
 /// use stratalloc_strategies::frame::{Frame, Policy};
 /// struct Careless;
 /// impl Policy for Careless {
@@ -37,19 +37,19 @@
 /// let frame: Frame<Careless> = Frame::over(&mut memory);
 /// ```
 /// A frame cannot begin with larger chunks than its largest:
-/// ```compile_fail
+/// ```compile_fail,E0080
 /// use stratalloc_strategies::frame::{Chunks, Frame};
 /// let mut memory = [core::mem::MaybeUninit::uninit(); 64];
 /// let frame: Frame<Chunks<8192, 4096>> = Frame::over(&mut memory);
 /// ```
 /// Chunks of a few bytes spend more on headers than on blocks:
-/// ```compile_fail
+/// ```compile_fail,E0080
 /// use stratalloc_strategies::frame::{Chunks, Frame};
 /// let mut memory = [core::mem::MaybeUninit::uninit(); 64];
 /// let frame: Frame<Chunks<32, 4096>> = Frame::over(&mut memory);
 /// ```
 /// A frame whose policy does not count has no count to tell:
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// use stratalloc_strategies::frame::{Frame, Speed};
 /// let mut memory = [core::mem::MaybeUninit::uninit(); 64];
 /// let frame: Frame<Speed> = Frame::over(&mut memory);

@@ -41,7 +41,7 @@ use crate::Fixed;
 /// let value = frame.scope(|scope| scope.alloc(1));
 /// ```
 /// and while an inner scope is open, the outer one makes nothing that would end with the inner:
-/// ```compile_fail
+/// ```compile_fail,E0502
 /// # use stratalloc_strategies::frame::Frame;
 /// # let mut memory = [core::mem::MaybeUninit::uninit(); 256];
 /// let mut frame: Frame = Frame::over(&mut memory);

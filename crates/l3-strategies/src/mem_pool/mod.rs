@@ -1,36 +1,47 @@
 //! Blocks of any size in two levels: small ones from pools of powers of two, large ones from upstream.
 //!
 //! ```text
-//!   MemPool  16 ─► block ─► block ─► ∅        free blocks of a class, then the fresh end of its youngest chunk
-//!            32 ─► block ─► ∅
+//!   MemPool  16   stack of free blocks ─► block ─► block ─► ∅      and the fresh end of the class's youngest chunk
+//!            32   stack ─► block ─► ∅
 //!            …
-//!          4096 ─► ∅
-//!          large ──────────────────────────► upstream, whole pages
+//!          4096   stack ─► ∅
+//!          large ──────────────────────────────────────────────► upstream, whole pages
 //!
-//!   chunk (64 KiB, of one class): │ head │ block │ block │ block │ …     each at a multiple of its length
+//!   chunk (64 KiB, aligned to that, of one class): │ number │ links │ pad │ block │ block │ block │ …
 //! ```
+//!
+//! Each class is a lock-free stack of block numbers, whose links lie beside the blocks and not in them, as in
+//! [`lock_free_pool`](crate::lock_free_pool). The start of a block's chunk follows from its address, and the chunk's place from its number.
+//! `lists.rs` and `directory.rs` have the invariants and the memory orderings.
 //!
 //! A request counts as the larger of its size and alignment, rounded up to a power of two; that is also what a block is aligned
 //! to. All bounds are parameters of the type: the smallest and the largest class, the length of a chunk, and of a page.
 //!
 //! | operation | cost |
 //! | --- | --- |
-//! | allocate, deallocate: small | O(1): the class by one instruction, a list of which only the head is touched |
-//! | a class has no free block | a cut from fresh memory; else an upstream request for a chunk |
+//! | allocate, deallocate: small | O(1): the class by one instruction, two atomic exchanges on one cache line; repeated for each thread that was faster |
+//! | a class has no free block | a fresh one, one more exchange; else a chunk: a spare one or an upstream request, and its links cleared |
 //! | allocate, deallocate: large | an upstream request or release |
 //! | reallocate | nothing within the block's length; else a move |
-//! | memory | no headers; up to half of a block is rounding; a chunk belongs to its class |
+//! | memory | 4 bytes of link per block; up to half of a block is rounding; a chunk belongs to its class while anybody uses that |
 //!
-//! Chunks stay until the drop, or until upstream refuses a request while no small block is live; then all but the first go back.
-//! Large blocks that are live at the drop are not given back: release them before, or let upstream end with the pool.
+//! When upstream refuses a request, the chunks of all classes in which no block is live change hands: they serve the class that asked,
+//! or go upstream, except for the first, before the request is made again. A class is closed for that moment: whoever wants a block of it
+//! waits a little, and is refused if that does not end. Large blocks that are live at the drop are not given back: release them before, or
+//! let upstream end with the pool.
 //!
-//! **Threads:** one at a time; it may be sent. `Locked` of the modifiers makes it one for many.
+//! **Threads:** every operation from every thread, if upstream allows that; a block may be released by any thread. Lock-free, but for the
+//! closing of classes and what upstream does. Needs 64-bit atomics. At most 2²⁰ chunks with the default bounds: 64 GiB of small blocks.
 //!
-//! **Use it** for many small blocks of few sizes and some large ones, where speed matters more than rounding. **Use something
-//! else** for one size ([`pool`](crate::pool)), where memory is short or chunks must change their class (a [`tlsf`](crate::tlsf) heap).
+//! **Use it** for many small blocks of few sizes and some large ones, made and ended by any thread. **Use something else** for one size
+//! ([`lock_free_pool`](crate::lock_free_pool)), in one thread ([`pool`](crate::pool)), where memory is short (a [`tlsf`](crate::tlsf)
+//! heap), and when many threads do little else than take and give: they share a cache line per class, and a heap with a cache per
+//! thread is faster then. Upstream has to serve chunks that are aligned to their length: [`buddy`](crate::buddy) and
+//! [`system`](crate::system) do so without waste, a heap of any sizes does not.
 //!
 //! **Source:** segregated storage by powers of two is folklore: Kingsley's allocator of 4.2BSD, 1982; McKusick and Karels, *Design of
-//! a general purpose memory allocator for the 4.3BSD UNIX kernel*, USENIX Summer 1988, for large blocks in pages.
+//! a general purpose memory allocator for the 4.3BSD UNIX kernel*, USENIX Summer 1988, for large blocks in pages. The lists: Treiber,
+//! *Systems programming: coping with parallelism*, 1986.
 //!
 //! ```
 //! use core::alloc::Layout;
@@ -38,7 +49,12 @@
 //! use stratalloc_strategies::mem_pool::MemPool;
 //!
 //! let pool: MemPool<_> = MemPool::new(FromGlobal::new(&std::alloc::System))?;
-//! assert_eq!(pool.allocate(Layout::new::<[u8; 100]>())?.len(), 128);
+//! std::thread::scope(|scope| {
+//!     for _ in 0..4 {
+//!         scope.spawn(|| assert_eq!(pool.allocate(Layout::new::<[u8; 100]>()).unwrap().len(), 128));
+//!     }
+//! });
+//! assert_eq!(pool.usage().live_small, 4);
 //! let large = pool.allocate(Layout::new::<[u8; 10_000]>())?;
 //! assert_eq!((large.len(), large.address() % 4096), (12_288, 0));
 //! # // SAFETY: live, not used.
@@ -47,34 +63,30 @@
 //! ```
 
 mod chunk;
+mod directory;
+mod lists;
 mod resource;
 mod validate;
 
-use core::cell::Cell;
 use core::fmt;
 use core::ptr::NonNull;
 
+use stratalloc_primitives::primitive::atomic::{AtomicU32, AtomicUsize, Ordering};
 use stratalloc_resource::{Alignment, AllocError, MemoryBlock, MemoryResource};
 
-use chunk::Chunk;
+use chunk::{Head, LINKS, Plan};
+use directory::{Directory, List};
+pub(crate) use lists::Lists;
+
+use crate::misuse::CHECKED;
 
 /// No type has more classes.
 const CLASSES: usize = 32;
 
-/// What a free block begins with.
-#[derive(Debug)]
-struct Free {
-    next: Option<NonNull<Free>>,
-}
-
-/// The blocks of one length.
-#[derive(Debug, Default)]
-struct Class {
-    free: Cell<Option<NonNull<Free>>>,
-    /// Never used ones, at the end of the class's youngest chunk.
-    fresh: Cell<Option<NonNull<u8>>>,
-    fresh_count: Cell<usize>,
-}
+/// The link of a block that is with a caller; written in checked builds only.
+const LIVE: u32 = u32::MAX;
+/// The link of a block that is being given back.
+const RETURNING: u32 = u32::MAX - 1;
 
 /// How many blocks and chunks a [`MemPool`] has; see [`MemPool::usage`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -88,10 +100,10 @@ pub struct MemPoolUsage {
 }
 
 /// Two levels of pools over `U`; see the [module](self).
-// Equations, checked by `validate`:
-// MEM-1  each free block lies in a chunk of its class, at a multiple of its length, behind the head, and below fresh memory
-// MEM-2  the chunks' blocks == live small + all free + all fresh
-// Invariant MEM-POOL: a small block is live, free (in its class's list, once) or fresh.
+// Equations, checked by `validate` (while no other operation runs):
+// MEM-1  each free block is one of a chunk of its class, and not fresh
+// MEM-2  in each class: the chunks' blocks == live + free + fresh
+// Invariant MEM-POOL: a small block is live, free (in its class's stack, once) or fresh: LIST-ONE.
 pub struct MemPool<
     U: MemoryResource,
     const SMALLEST: usize = 16,
@@ -99,19 +111,22 @@ pub struct MemPool<
     const CHUNK: usize = 65_536,
     const PAGE: usize = 4096,
 > {
-    classes: [Class; CLASSES],
-    chunks: Cell<Option<NonNull<Chunk>>>,
-    /// The first chunk, while it belongs to no class.
-    spare: Cell<Option<NonNull<u8>>>,
-    live_small: Cell<usize>,
-    live_large: Cell<usize>,
+    classes: [Lists; CLASSES],
+    directory: Directory,
+    live_large: AtomicUsize,
     /// The address of the first chunk, which stays: the identity.
     name: usize,
     upstream: U,
 }
 
-// SAFETY: all pointers lead into chunks that only this value uses; the upstream may be sent if it says so. (Not `Sync`: cells.)
+// SAFETY: all pointers lead into memory that only this value uses; the upstream may be sent if it says so.
 unsafe impl<U: MemoryResource + Send, const S: usize, const L: usize, const C: usize, const P: usize> Send
+    for MemPool<U, S, L, C, P>
+{
+}
+// SAFETY: shared are atomics, and chunks whose bytes are with one thread: LIST-ONE for blocks, LIST-CLOSED and PLACE-ONE for whole
+// chunks. Upstream is called from any thread, which it allows.
+unsafe impl<U: MemoryResource + Sync, const S: usize, const L: usize, const C: usize, const P: usize> Sync
     for MemPool<U, S, L, C, P>
 {
 }
@@ -121,15 +136,29 @@ impl<U: MemoryResource, const SMALLEST: usize, const LARGEST: usize, const CHUNK
 {
     /// Every bound is checked when the type is used first; a wrong one does not compile.
     const BOUNDS: () = {
-        assert!(SMALLEST.is_power_of_two() && LARGEST.is_power_of_two() && PAGE.is_power_of_two());
-        assert!(size_of::<Free>() <= SMALLEST && SMALLEST <= LARGEST, "a free block holds a link");
-        assert!(LARGEST.ilog2() - SMALLEST.ilog2() < 32, "more classes than there may be");
-        assert!(CHUNK.is_multiple_of(LARGEST) && CHUNK <= 1 << 30, "a chunk is full of blocks");
-        assert!(CHUNK >= 2 * LARGEST && LARGEST >= size_of::<Chunk>(), "a chunk holds its head and a block");
+        assert!(SMALLEST.is_power_of_two() && LARGEST.is_power_of_two(), "classes are powers of two");
+        assert!(CHUNK.is_power_of_two() && PAGE.is_power_of_two(), "chunks and pages are powers of two");
+        assert!(8 <= SMALLEST && SMALLEST <= LARGEST, "a link is at most half of a block");
+        assert!(Self::COUNT <= CLASSES, "more classes than there may be");
+        assert!(
+            CHUNK >= 2 * LARGEST && CHUNK <= 1 << 30,
+            "a chunk holds its head and a block, in at most 1 GiB"
+        );
+        assert!(LARGEST >= LINKS + size_of::<AtomicU32>(), "the head of a chunk takes no more than a block");
     };
 
-    /// What chunks are aligned to, so that each block is to its length.
-    const CHUNK_ALIGN: Alignment = Alignment::constant::<LARGEST>();
+    /// How many classes there are.
+    const COUNT: usize = (LARGEST.ilog2() - SMALLEST.ilog2()) as usize + 1;
+    /// What chunks are aligned to: the start of a block's chunk follows from its address.
+    const CHUNK_ALIGN: Alignment = Alignment::constant::<CHUNK>();
+    /// The index of a block: the number of its chunk, then its own number there in these bits.
+    const BLOCK_BITS: u32 = CHUNK.ilog2() - SMALLEST.ilog2();
+    const BLOCK_MASK: u32 = (1 << Self::BLOCK_BITS) - 1;
+    /// So that no link is `LIVE` or `RETURNING`, and each number has a place.
+    const MOST_CHUNKS: u32 = {
+        let indices = (u32::MAX >> Self::BLOCK_BITS) - 1;
+        if indices > directory::MOST { directory::MOST } else { indices }
+    };
 
     /// Pools whose chunks come from `upstream`, the first now.
     ///
@@ -143,25 +172,33 @@ impl<U: MemoryResource, const SMALLEST: usize, const LARGEST: usize, const CHUNK
     /// # Ok::<(), stratalloc_resource::AllocError>(())
     /// ```
     ///
+    /// Bounds without sense do not compile:
+    /// ```compile_fail,E0080
+    /// # use stratalloc_resource::FromGlobal;
+    /// # use stratalloc_strategies::mem_pool::MemPool;
+    /// // A chunk that is no power of two.
+    /// let pool = MemPool::<_, 32, 1024, 9000>::new(FromGlobal::new(&std::alloc::System));
+    /// ```
+    ///
     /// # Errors
     ///
     /// The upstream's.
     pub fn new(upstream: U) -> Result<Self, AllocError> {
         const { Self::BOUNDS };
-        let first = Self::request_chunk(&upstream)?;
-        Ok(Self {
-            classes: [const { Class { free: Cell::new(None), fresh: Cell::new(None), fresh_count: Cell::new(0) } };
-                CLASSES],
-            chunks: Cell::new(None),
-            spare: Cell::new(Some(first)),
-            live_small: Cell::new(0),
-            live_large: Cell::new(0),
-            name: first.addr().get(),
+        let mut pool = Self {
+            classes: core::array::from_fn(|_| Lists::new()),
+            directory: Directory::new(),
+            live_large: AtomicUsize::new(0),
+            name: 0,
             upstream,
-        })
+        };
+        let first = pool.request_chunk()?;
+        pool.name = pool.directory.place(first).start.load(Ordering::Relaxed).addr();
+        pool.directory.push(List::Spare, first);
+        Ok(pool)
     }
 
-    /// Counts blocks and chunks. O(chunks).
+    /// Counts blocks and chunks; while other threads go on, each figure is one of its moment. O(chunks).
     ///
     /// ```
     /// # use stratalloc_resource::{FromGlobal, MemoryResource};
@@ -174,9 +211,9 @@ impl<U: MemoryResource, const SMALLEST: usize, const LARGEST: usize, const CHUNK
     #[must_use]
     pub fn usage(&self) -> MemPoolUsage {
         MemPoolUsage {
-            live_small: self.live_small.get(),
-            live_large: self.live_large.get(),
-            chunks: self.chunks().count() + usize::from(self.spare.get().is_some()),
+            live_small: self.classes.iter().map(Lists::users).sum(),
+            live_large: self.live_large.load(Ordering::Relaxed),
+            chunks: self.chunks().count(),
         }
     }
 
@@ -193,47 +230,71 @@ impl<U: MemoryResource, const SMALLEST: usize, const LARGEST: usize, const CHUNK
 
     /// Takes a block of a class.
     #[inline]
-    fn take(&self, index: usize) -> Result<MemoryBlock, AllocError> {
-        let class = &self.classes[index];
-        let start = match class.free.get() {
-            Some(block) => {
-                // SAFETY: a free block: MEM-POOL.
-                class.free.set(unsafe { block.read() }.next);
-                block.cast()
-            }
-            None => self.take_fresh(index)?,
+    fn take(&self, class: usize) -> Result<MemoryBlock, AllocError> {
+        let lists = &self.classes[class];
+        if !lists.enter() {
+            return Err(AllocError::OutOfMemory);
+        }
+        // Counted from here on; if there is a block, until it comes back.
+        let index = match lists.pop(|index| self.link(index)) {
+            Some(index) => index,
+            None => self.take_fresh(class).inspect_err(|_| lists.leave())?,
         };
-        self.live_small.set(self.live_small.get() + 1);
-        Ok(MemoryBlock::new(start, SMALLEST << index))
+        if CHECKED {
+            self.link(index).store(LIVE, Ordering::Relaxed);
+        }
+        let chunk = self.directory.place(index >> Self::BLOCK_BITS).start.load(Ordering::Acquire);
+        let offset = Self::PLANS[class].first + ((index & Self::BLOCK_MASK) as usize * (SMALLEST << class));
+        // SAFETY: inside a chunk, so not null: MEM-CHUNK.
+        let start = unsafe { NonNull::new_unchecked(chunk.wrapping_add(offset)) };
+        Ok(MemoryBlock::new(start, SMALLEST << class))
     }
 
-    /// Takes a block of a class back.
+    /// Takes a block of a class back. In a checked build false if it was not live.
     ///
     /// # Safety
     ///
-    /// `start` is the start of a live block of that class, and nobody uses it any more.
+    /// `start` is the start of a live block of that class (or, in a checked build, of any block of a chunk of it), and nobody uses it
+    /// any more.
     #[inline]
-    unsafe fn put(&self, start: NonNull<u8>, index: usize) {
-        let class = &self.classes[index];
-        let block = start.cast::<Free>();
-        // SAFETY: ours from now on, long and aligned enough for a link: BOUNDS.
-        unsafe { block.write(Free { next: class.free.get() }) };
-        class.free.set(Some(block));
-        self.live_small.set(self.live_small.get() - 1);
+    unsafe fn put(&self, start: NonNull<u8>, class: usize) -> bool {
+        let inside = start.addr().get() & (CHUNK - 1);
+        let chunk = start.as_ptr().wrapping_sub(inside);
+        // SAFETY: the head of the block's chunk: MEM-CHUNK; the block is live, so the class is not closed.
+        let Head { number } = unsafe { chunk.cast::<Head>().read() };
+        let block = (inside - Self::PLANS[class].first) / (SMALLEST << class);
+        #[expect(clippy::cast_possible_truncation, reason = "less than the chunk's count")]
+        let index = number << Self::BLOCK_BITS | block as u32;
+        let (link, lists) = (self.link(index), &self.classes[class]);
+        if CHECKED && link.compare_exchange(LIVE, RETURNING, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+            return false;
+        }
+        lists.push(index, link);
+        lists.leave();
+        true
     }
 
+    /// Takes a fresh block of a class that the caller has entered, from a new chunk if need be.
     #[cold]
     #[inline(never)]
-    fn take_fresh(&self, index: usize) -> Result<NonNull<u8>, AllocError> {
-        if self.classes[index].fresh_count.get() == 0 {
-            self.grow(index)?;
+    fn take_fresh(&self, class: usize) -> Result<u32, AllocError> {
+        let (lists, Plan { count, .. }) = (&self.classes[class], Self::PLANS[class]);
+        loop {
+            let used_up = match lists.take_fresh() {
+                Ok((number, left)) => return Ok(number << Self::BLOCK_BITS | (count - left)),
+                Err(used_up) => used_up,
+            };
+            let number = match self.chunk_for(class) {
+                Ok(number) => number,
+                // Another thread may have given one back since the first look.
+                Err(error) => return lists.pop(|index| self.link(index)).ok_or(error),
+            };
+            // One block is the caller's, for which it brought the chunk.
+            if lists.install(used_up, number, count - 1) {
+                return Ok(number << Self::BLOCK_BITS);
+            }
+            self.spare(number);
         }
-        let class = &self.classes[index];
-        let block = class.fresh.get().ok_or(AllocError::OutOfMemory)?;
-        // SAFETY: a fresh block, so its end is in the chunk, or is the chunk's end.
-        class.fresh.set(Some(unsafe { block.add(SMALLEST << index) }));
-        class.fresh_count.set(class.fresh_count.get() - 1);
-        Ok(block)
     }
 }
 
@@ -241,11 +302,15 @@ impl<U: MemoryResource, const S: usize, const L: usize, const C: usize, const P:
     for MemPool<U, S, L, C, P>
 {
     fn drop(&mut self) {
-        self.release_chunks();
-        if let Some(first) = self.spare.take() {
-            // SAFETY: from `request_chunk`; blocks of a dropped resource are not used any more.
-            unsafe { self.give_back(first) };
+        for number in 0..self.directory.used() {
+            let place = self.directory.place(number);
+            if let Some(start) = NonNull::new(place.start.load(Ordering::Acquire)) {
+                // SAFETY: from `request_chunk`; blocks of a dropped resource are not used any more.
+                unsafe { self.give_back(start) };
+            }
         }
+        // SAFETY: the only upstream there was; the directory goes with the pool.
+        unsafe { self.directory.release(&self.upstream) };
     }
 }
 

@@ -2,9 +2,9 @@
 
 use core::alloc::Layout;
 
+use stratalloc_primitives::primitive::atomic::Ordering;
 use stratalloc_resource::{
-    Alignment, AllocError, MemoryBlock, MemoryResource, ResourceId, ResourceInfo, ThreadSafety,
-    reallocate_by_moving,
+    Alignment, AllocError, MemoryBlock, MemoryResource, ResourceId, ResourceInfo, reallocate_by_moving,
 };
 
 use super::MemPool;
@@ -16,53 +16,40 @@ struct MemPoolKind;
 impl<U: MemoryResource, const SMALLEST: usize, const LARGEST: usize, const CHUNK: usize, const PAGE: usize>
     MemPool<U, SMALLEST, LARGEST, CHUNK, PAGE>
 {
-    /// The class of the chunk that holds `address`, and how far that lies behind the chunk's first block.
-    pub(super) fn find(&self, address: usize) -> Option<(usize, usize)> {
-        self.chunks().find_map(|(start, chunk)| {
-            let inside = address.wrapping_sub(start) < CHUNK;
-            inside.then(|| (chunk.class, address.wrapping_sub(start + Self::first(chunk.class))))
-        })
+    /// Number and class of the chunk that holds `address`, and how far that lies behind the chunk's first block.
+    fn find(&self, address: usize) -> Option<(u32, Option<usize>, usize)> {
+        let (number, start) = self.chunks().find(|(_, start)| address.wrapping_sub(*start) < CHUNK)?;
+        let class = self.class_of_chunk(number);
+        let first = class.map_or(0, |class| Self::PLANS[class].first);
+        Some((number, class, address.wrapping_sub(start + first)))
     }
 
-    /// Whether `address` lies in the fresh memory of a class.
-    pub(super) fn is_fresh(&self, address: usize, index: usize) -> bool {
-        let class = &self.classes[index];
-        let fresh = class.fresh.get().map_or(0, |fresh| fresh.addr().get());
-        address.wrapping_sub(fresh) < class.fresh_count.get() * (SMALLEST << index)
-    }
-
-    /// Whether a block may be handed back; if not, that is reported. A large one may, unless it lies in a chunk.
-    #[inline(always)]
-    fn may_return(&self, block: MemoryBlock, class: Option<usize>) -> bool {
-        if CHECKED { self.may_return_checked(block.address(), class) } else { true }
-    }
-
-    /// O(chunks + free blocks of the class).
+    /// What is wrong with a block that is handed back, as far as can be told before its link is looked at. A large one may not lie in a
+    /// chunk. O(chunks).
     #[cold]
-    fn may_return_checked(&self, address: usize, class: Option<usize>) -> bool {
-        let wrong = match (self.find(address), class) {
+    fn wrong_with(&self, address: usize, class: Option<usize>) -> Option<MisuseKind> {
+        match (self.find(address), class) {
             (None, None) => None,
             (None, Some(_)) => Some(MisuseKind::ForeignBlock),
-            (Some((of_chunk, offset)), _) if offset % (SMALLEST << of_chunk) != 0 => {
+            // Nothing of it is live.
+            (Some((_, None, _)), _) => Some(MisuseKind::DoubleRelease),
+            (Some((_, Some(of_chunk), offset)), _)
+                if !offset.is_multiple_of(SMALLEST << of_chunk) || offset >= CHUNK =>
+            {
                 Some(MisuseKind::InteriorPointer)
             }
-            (Some((of_chunk, _)), class) if class != Some(of_chunk) => Some(MisuseKind::WrongSize),
-            (Some((of_chunk, _)), _) => {
-                let released = self.is_fresh(address, of_chunk) || self.is_free(address, of_chunk);
-                released.then_some(MisuseKind::DoubleRelease)
-            }
-        };
-        if let Some(kind) = wrong {
-            misuse::report("mem pool", kind, address);
+            (Some((_, of_chunk, _)), class) => (of_chunk != class).then_some(MisuseKind::WrongSize),
         }
-        wrong.is_none()
     }
 
-    fn is_free(&self, address: usize, class: usize) -> bool {
-        // SAFETY: a free block: MEM-POOL.
-        let mut free =
-            core::iter::successors(self.classes[class].free.get(), |block| unsafe { block.read() }.next);
-        free.any(|block| block.addr().get() == address)
+    /// Whether a block may be handed back, as far as its place tells; if not, that is reported.
+    #[inline(always)]
+    fn may_return(&self, block: MemoryBlock, class: Option<usize>) -> bool {
+        let wrong = if CHECKED { self.wrong_with(block.address(), class) } else { None };
+        if let Some(kind) = wrong {
+            misuse::report("mem pool", kind, block.address());
+        }
+        wrong.is_none()
     }
 
     /// What upstream is asked for in place of a large request.
@@ -75,7 +62,7 @@ impl<U: MemoryResource, const SMALLEST: usize, const LARGEST: usize, const CHUNK
     fn allocate_large(&self, layout: Layout) -> Result<MemoryBlock, AllocError> {
         let layout = Self::large(layout.size(), layout.align())?;
         let block = self.ask(|upstream| upstream.allocate(layout))?;
-        self.live_large.set(self.live_large.get() + 1);
+        self.live_large.fetch_add(1, Ordering::Relaxed);
         Ok(MemoryBlock::new(block.as_non_null(), layout.size()))
     }
 
@@ -104,8 +91,10 @@ impl<U: MemoryResource, const SMALLEST: usize, const LARGEST: usize, const CHUNK
 
 // SAFETY:
 // * Fit: a block of a class is at least as long as size and alignment, and aligned to its length; large ones are upstream's;
-// * Disjoint: MEM-POOL for small blocks, upstream for large ones; Stable: only free blocks are touched;
-// * Threads: not `Sync`. Re-entrancy: upstream is called while the lists are at rest;
+// * Disjoint: MEM-POOL for small blocks, upstream for large ones; Stable: the pool touches heads and links only, and a chunk goes when
+//   none of its blocks is live: LIST-CLOSED;
+// * Threads: LIST-ONE, and the stack's release and acquire carry a block's contents; upstream is asked by the same threads.
+//   Re-entrancy: upstream is called while the lists are at rest, and no class is closed;
 // * Errors: values. Identity: the first chunk, which stays until the drop;
 // * whichever permitted length a block comes back with, the class is the same, and so is the number of pages.
 unsafe impl<
@@ -132,9 +121,12 @@ unsafe impl<
         }
         if let Some(class) = class {
             // SAFETY: a live block of this class: this function's contract.
-            unsafe { self.put(block.as_non_null(), class) };
+            let was_live = unsafe { self.put(block.as_non_null(), class) };
+            if CHECKED && !was_live {
+                misuse::report("mem pool", MisuseKind::DoubleRelease, block.address());
+            }
         } else if let Ok(layout) = Self::large(block.len(), align.bytes()) {
-            self.live_large.set(self.live_large.get() - 1);
+            self.live_large.fetch_sub(1, Ordering::Relaxed);
             let whole = MemoryBlock::new(block.as_non_null(), layout.size());
             // SAFETY: upstream's block, with its length and alignment, as in `resize_large`.
             unsafe { self.upstream.deallocate(whole, Alignment::from_layout(layout)) };
@@ -166,7 +158,7 @@ unsafe impl<
 
     fn info(&self) -> ResourceInfo<'_> {
         let upstream = self.upstream.info();
-        let mut info = ResourceInfo::new("mem pool", ThreadSafety::Confined);
+        let mut info = ResourceInfo::new("mem pool", upstream.threads);
         info.capacity = upstream.capacity;
         // What upstream serves at most, in whole pages.
         info.max_size = upstream.max_size.map(|most| most & !(PAGE - 1));

@@ -7,29 +7,54 @@ use super::MemPool;
 impl<U: MemoryResource, const SMALLEST: usize, const LARGEST: usize, const CHUNK: usize, const PAGE: usize>
     MemPool<U, SMALLEST, LARGEST, CHUNK, PAGE>
 {
+    /// Whether an index names a block of a chunk of the class that was used before.
+    fn is_used(&self, index: u32, class: usize) -> bool {
+        let (number, block) = (index >> Self::BLOCK_BITS, index & Self::BLOCK_MASK);
+        let (fresh_in, left) = self.classes[class].fresh();
+        let count = Self::PLANS[class].count;
+        let used = if number == fresh_in { count - left.min(count) } else { count };
+        number < self.directory.used() && self.class_of_chunk(number) == Some(class) && block < used
+    }
+
     /// Counts the free blocks of a class, `most` at most.
-    fn check_free(&self, index: usize, most: usize) -> Result<usize, Violation> {
-        let (mut count, mut next) = (0, self.classes[index].free.get());
-        while let Some(block) = next {
-            let address = block.addr().get();
-            let place = self.find(address);
-            let right = place.is_some_and(|(class, offset)| {
-                class == index && offset < CHUNK && offset.is_multiple_of(SMALLEST << index)
-            });
-            if !right || self.is_fresh(address, index) || count == most {
-                let terms = &["block", "class", "before"];
-                return Err(Violation::new(
+    fn check_free(&self, class: usize, most: usize) -> Result<usize, Violation> {
+        let (mut count, mut strange) = (0, None);
+        self.classes[class].look(
+            |index| self.link(index),
+            |index| {
+                if !self.is_used(index, class) || count == most {
+                    strange = Some(index);
+                } else {
+                    count += 1;
+                }
+                strange.is_none()
+            },
+        );
+        match strange {
+            None => Ok(count),
+            Some(index) => {
+                let terms = &["index", "class", "before"];
+                Err(Violation::new(
                     "MEM-1",
-                    "free blocks are blocks",
+                    "free blocks are used ones of the class",
                     terms,
-                    &[address, index, count],
-                ));
+                    &[index as usize, class, count],
+                ))
             }
-            count += 1;
-            // SAFETY: a block of a chunk of the class: just checked. It is free, so it holds a link.
-            next = unsafe { block.read() }.next;
         }
-        Ok(count)
+    }
+
+    fn check_class(&self, class: usize) -> Result<(), Violation> {
+        let chunks = (0..self.directory.used()).filter(|number| self.class_of_chunk(*number) == Some(class));
+        let total = chunks.count() * Self::PLANS[class].count as usize;
+        let (live, (_, fresh)) = (self.classes[class].users(), self.classes[class].fresh());
+        let (free, fresh) = (self.check_free(class, total)?, fresh as usize);
+        if live + free + fresh == total {
+            return Ok(());
+        }
+        let (formula, terms) =
+            ("live + free + fresh == total", &["class", "live", "free", "fresh", "total"][..]);
+        Err(Violation::new("MEM-2", formula, terms, &[class, live, free, fresh, total]))
     }
 }
 
@@ -37,24 +62,6 @@ impl<U: MemoryResource, const S: usize, const L: usize, const C: usize, const P:
     for MemPool<U, S, L, C, P>
 {
     fn validate(&self) -> Result<(), Violation> {
-        let total: usize = self.chunks().map(|(_, chunk)| Self::count(chunk.class)).sum();
-        let (mut free, mut fresh) = (0, 0);
-        for index in 0..self.classes.len() {
-            fresh += self.classes[index].fresh_count.get();
-            if self.classes[index].free.get().is_some() {
-                free += self.check_free(index, total)?;
-            }
-        }
-        let live = self.live_small.get();
-        if live + free + fresh != total {
-            let terms = &["live", "free", "fresh", "total"];
-            return Err(Violation::new(
-                "MEM-2",
-                "live + free + fresh == total",
-                terms,
-                &[live, free, fresh, total],
-            ));
-        }
-        Ok(())
+        (0..Self::COUNT).try_for_each(|class| self.check_class(class))
     }
 }
