@@ -7,7 +7,7 @@
 //! | layer | 3 |
 //! | may use | `stratalloc-primitives`, `stratalloc-platform` (where there is one), `stratalloc-resource`, `core` |
 //! | used by | programs, the façade |
-//! | never does | make a system call outside of [`system`], call the global allocator, end a program over a mistake without a [`Misuse`] that names it |
+//! | never does | make a system call outside of [`system`] and [`fiber_stacks`], call the global allocator, end a program over a mistake without a [`Misuse`] that names it |
 //!
 //! | module | strategy | allocate, release | threads | choose it for |
 //! | --- | --- | --- | --- | --- |
@@ -19,6 +19,7 @@
 //! | [`slab`] | blocks of one size in slabs; objects that stay constructed | O(1), O(1) | one | many at one time and few at another; objects costly to make |
 //! | [`tlsf`] | two-level segregated fit | O(1), O(1) | one | any sizes under a bound on time |
 //! | [`buddy`] | halves of powers of two | O(log n), O(log n) | one | large blocks of powers of two, aligned to their size |
+//! | [`fiber_stacks`] | guarded stacks, cached per thread | O(1), O(1) | any | fibers and coroutines |
 //! | [`system`] | pages of the operating system | a system call | any | the end of a chain |
 //!
 //! `Locked` of the modifiers makes any of them one for many threads; `Fallback` and `Segregate` compose them.
@@ -28,6 +29,9 @@
 extern crate alloc;
 
 pub mod buddy;
+// As `system`; its list between threads has its models below.
+#[cfg(all(target_os = "linux", target_has_atomic = "64", not(loom)))]
+pub mod fiber_stacks;
 pub mod frame;
 #[cfg(target_has_atomic = "64")]
 pub mod lock_free_pool;
