@@ -85,8 +85,9 @@ fn first_use_is_refused(guards: Guards) {
 fn giving_back_is_refused(guards: Guards) {
     let stacks = FiberStacks::new(config(guards).with_give_back(GiveBack::Always, 0)).unwrap();
     let stack = stacks.get(0).unwrap();
+    let last = stack.top().as_ptr().wrapping_sub(1);
     // SAFETY: ours; nothing runs there.
-    unsafe { stack.top().sub(1).write(1) };
+    unsafe { last.write(1) };
     fault::arm(Call::Advise, 1, usize::MAX);
     drop(stack);
     let kept = stacks.collect();

@@ -7,6 +7,9 @@
 //! have, so some 32 000 can live.
 
 #[cfg(target_os = "linux")]
+extern crate alloc;
+
+#[cfg(target_os = "linux")]
 #[path = "fibers/pooled_stack.rs"]
 mod pooled_stack;
 #[cfg(target_os = "linux")]
@@ -18,9 +21,10 @@ mod task;
 
 #[cfg(target_os = "linux")]
 mod program {
+    use core::time::Duration;
     use std::sync::OnceLock;
     use std::sync::mpsc::{self, Receiver};
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     use stratalloc::strategies::fiber_stacks::{FiberStacks, FiberStacksConfig};
     use stratalloc::strategies::pool::PoolConfig;
@@ -31,7 +35,7 @@ mod program {
 
     type Outcome<T> = Result<T, Box<dyn core::error::Error + Send + Sync>>;
 
-    const WORKERS: u64 = 2;
+    const WORKERS: u8 = 2;
 
     /// A value for the rest of the program: fibers outlive every scope.
     fn forever<T: Send + Sync>(place: &'static OnceLock<T>, value: T) -> &'static T {
@@ -41,7 +45,7 @@ mod program {
     fn pools(live: usize) -> Outcome<Pools> {
         static CHUNKS: OnceLock<BlockPool> = OnceLock::new();
         static MESSAGES: OnceLock<BlockPool> = OnceLock::new();
-        let chunk = PoolConfig::new(1024, Alignment::constant::<16>());
+        let chunk = PoolConfig::new(2048, Alignment::constant::<16>());
         let message = PoolConfig::new(128, Alignment::constant::<16>());
         Ok(Pools {
             chunks: forever(&CHUNKS, BlockPool::within(chunk, ProcessHeap, live)?),
@@ -66,10 +70,11 @@ mod program {
         let (outbox, inbox) = mpsc::channel();
         let start = Instant::now();
         let (seen, (count, sum)) = std::thread::scope(|scope| {
-            let worker = |number: u64| {
-                let numbers = total * number / WORKERS..total * (number + 1) / WORKERS;
+            let share = |number: u8| total * u64::from(number) / u64::from(WORKERS);
+            let worker = |number: u8| {
+                let numbers = share(number)..share(number + 1);
                 let outbox = outbox.clone();
-                move || scheduler::run(stacks, pools, numbers, live / WORKERS as usize, &outbox)
+                move || scheduler::run(stacks, pools, numbers, live / usize::from(WORKERS), &outbox)
             };
             let workers: Vec<_> = (0..WORKERS).map(|number| scope.spawn(worker(number))).collect();
             drop(outbox);
@@ -88,7 +93,7 @@ mod program {
         let sampled: u64 = (0..16).map(depth).sum();
         println!("how deep stacks were used, of {sampled} asked:");
         for (index, count) in (0..16).map(|index| (index, depth(index))).filter(|(_, count)| *count > 0) {
-            let bar = "█".repeat((count * 50).div_ceil(sampled.max(1)) as usize);
+            let bar = (0..(count * 50).div_ceil(sampled.max(1))).map(|_| '█').collect::<String>();
             println!("  {:>3} KiB {count:>6}  {bar}", (index + 1) * 4);
         }
     }
@@ -97,7 +102,7 @@ mod program {
         let mut arguments = std::env::args().skip(1);
         let total: u64 = arguments.next().map_or(Ok(100_000), |text| text.parse())?;
         let live: usize = arguments.next().map_or(Ok(10_000), |text| text.parse())?;
-        let live = live.max(WORKERS as usize);
+        let live = live.max(usize::from(WORKERS));
 
         static STACKS: OnceLock<FiberStacks> = OnceLock::new();
         // Room for what waits in the caches of the workers, too.
@@ -114,7 +119,7 @@ mod program {
         println!(
             "  {:.0} fibers/s, {:.0} ns per switch and its work",
             finished as f64 / took.as_secs_f64(),
-            took.as_secs_f64() * 1e9 * WORKERS as f64 / switches as f64
+            took.as_secs_f64() * 1e9 * f64::from(WORKERS) / switches as f64
         );
         println!("stacks of {} KiB with a guard on either side:", STACK >> 10);
         println!(

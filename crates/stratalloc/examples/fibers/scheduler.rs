@@ -1,7 +1,7 @@
 //! A worker: runs its share of the fibers, a bounded number of them at a time, round robin.
 
+use alloc::collections::VecDeque;
 use core::ops::Range;
-use std::collections::VecDeque;
 use std::sync::mpsc::Sender;
 
 use corosensei::{Coroutine, CoroutineResult};
@@ -28,7 +28,11 @@ pub(crate) struct Seen {
     pub(crate) depths: [u64; 16],
 }
 
-/// One worker's fibers.
+/// What may go wrong; the first is kept, and no fiber is started after it.
+type Failure = Box<dyn core::error::Error + Send + Sync>;
+
+/// One worker's fibers. All that were started are run to their end, whatever happens to others: a fiber cannot be dropped half-way where
+/// panics abort.
 struct Worker {
     cache: StackCache<'static, 64>,
     ready: VecDeque<Fiber>,
@@ -39,23 +43,24 @@ struct Worker {
 pub(crate) fn run(
     stacks: &'static FiberStacks,
     pools: Pools,
-    numbers: Range<u64>,
+    mut numbers: Range<u64>,
     live: usize,
     outbox: &Sender<Message>,
-) -> Result<Seen, Box<dyn core::error::Error + Send + Sync>> {
+) -> Result<Seen, Failure> {
     let _reports = report_overflows()?;
     let mut worker =
         Worker { cache: stacks.cache(), ready: VecDeque::with_capacity(live), seen: Seen::default() };
-    let mut waiting = numbers;
+    let mut outcome = Ok(());
     loop {
-        while worker.ready.len() < live
-            && let Some(number) = waiting.next()
+        while outcome.is_ok()
+            && worker.ready.len() < live
+            && let Some(number) = numbers.next()
         {
-            worker.start(number, pools, outbox.clone())?;
+            outcome = worker.start(number, pools, outbox.clone()).map_err(Failure::from);
         }
         worker.seen.most_live = worker.seen.most_live.max(worker.ready.len());
-        let Some(fiber) = worker.ready.pop_front() else { return Ok(worker.seen) };
-        worker.resume(fiber)?;
+        let Some(fiber) = worker.ready.pop_front() else { return outcome.map(|()| worker.seen) };
+        outcome = outcome.and(worker.resume(fiber));
     }
 }
 
@@ -68,21 +73,22 @@ impl Worker {
         Ok(())
     }
 
-    fn resume(&mut self, mut fiber: Fiber) -> Result<(), Box<dyn core::error::Error + Send + Sync>> {
+    fn resume(&mut self, mut fiber: Fiber) -> Result<(), Failure> {
         self.seen.switches += 1;
-        match fiber.resume(()) {
-            CoroutineResult::Yield(()) => self.ready.push_back(fiber),
-            CoroutineResult::Return(outcome) => {
-                outcome?;
-                let PooledStack(stack) = fiber.into_stack();
-                self.seen.finished += 1;
-                if self.seen.finished.is_multiple_of(SAMPLE) {
-                    let pages = stack.high_water()? / 4096;
-                    self.seen.depths[pages.clamp(1, 16) - 1] += 1;
-                }
-                self.cache.put(stack)?;
+        let outcome = match fiber.resume(()) {
+            CoroutineResult::Yield(()) => {
+                self.ready.push_back(fiber);
+                return Ok(());
             }
+            CoroutineResult::Return(outcome) => outcome,
+        };
+        let PooledStack(stack) = fiber.into_stack();
+        self.seen.finished += 1;
+        if self.seen.finished.is_multiple_of(SAMPLE) {
+            let pages = stack.high_water()? / 4096;
+            self.seen.depths[pages.clamp(1, 16) - 1] += 1;
         }
-        Ok(())
+        self.cache.put(stack)?;
+        Ok(outcome?)
     }
 }

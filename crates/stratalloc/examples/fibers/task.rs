@@ -47,21 +47,21 @@ impl Message {
 /// How deep fiber `number` calls: most a little, some very. Scattered, so that no pattern meets that of the scheduler.
 const fn depth(number: u64) -> u64 {
     match number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58 {
-        0 => 100,
+        0 => 60,
         1..8 => 20,
         _ => 2,
     }
 }
 
-/// The sum of `values`, by a recursion whose frames are 256 bytes and more.
-fn sum_deep(values: &[u32], depth: u64) -> u64 {
-    let local = core::hint::black_box([depth; 32]);
+/// The sum of `values`, by a recursion whose frames are 128 bytes and more, without optimisation many times that.
+fn sum_deep(values: &[u64], depth: u64) -> u64 {
+    let local = core::hint::black_box([depth; 16]);
     match values {
         [] => 0,
-        values if depth == 0 => values.iter().map(|&value| u64::from(value)).sum(),
+        values if depth == 0 => values.iter().sum(),
         [first, rest @ ..] => {
             let rest = sum_deep(rest, depth - 1);
-            u64::from(*first) + rest + core::hint::black_box(local)[31] - depth
+            first + rest + core::hint::black_box(&local)[15] - depth
         }
     }
 }
@@ -77,7 +77,7 @@ pub(crate) fn run(
     let layout = Layout::array::<u8>(1).map_err(|_| AllocError::SizeOverflow)?;
     let mut chunk = OwnedBlock::new(pools.chunks, layout)?;
     let frame: Frame<'_> = Frame::over(chunk.as_uninit_mut());
-    let values = frame.try_alloc_slice_fill_with(128, |index| (number % 1000) as u32 + index as u32)?;
+    let values = frame.try_alloc_slice_fill_with(128, |index| number % 1000 + index as u64)?;
     yielder.suspend(()); // as if it waited for input
 
     let sum = sum_deep(values, depth(number));
