@@ -23,6 +23,10 @@
 //! | give back on return, if configured | one system call, two if more than the kept part was touched |
 //! | [`high_water`](FiberStack::high_water) | one system call per 1024 pages of stack |
 //!
+//! Measured by `crates/stratalloc/examples/fiber_stack_costs.rs` (Linux 6.18, two shared cores, 2026-11-21, stacks of 64 KiB): there and back through
+//! a cache 10 ns, through the shared list 32 ns, with pages given back each time 470 ns; `mmap`, `mprotect` and `munmap` with the same
+//! guards 2700 ns, and 5900 ns when the stack's top is touched, as every fiber does (from a cache: 13 ns).
+//!
 //! # Guards and the number of mappings
 //!
 //! A process may have 65 530 mappings (`vm.max_map_count`). How many do guarded stacks take?
