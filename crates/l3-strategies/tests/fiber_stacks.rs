@@ -349,13 +349,39 @@ fn stacks_go_through_many_hands_and_all_counts_agree() {
     }
 }
 
+/// Each of as many threads as there are stacks holds at most one: nobody is ever refused, also while the last fresh ones go.
+#[test]
+fn nobody_is_refused_while_a_stack_is_free() {
+    const ROUNDS: usize = if cfg!(miri) { 2 } else { 300 };
+    for round in 0..ROUNDS {
+        let config = FiberStacksConfig::new().with_class(4 * KIB, 3).with_guards(KINDS[round % 2]);
+        let stacks = FiberStacks::new(config).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| (0..30).for_each(|_| drop(stacks.get(0).expect("one is free"))));
+            }
+        });
+    }
+}
+
 /// What a program does with stacks.
 #[derive(Clone, Debug)]
 enum Step {
-    Get { size: usize, cached: bool },
-    Return { index: usize, way: u8 },
-    Touch { index: usize, depth: usize },
+    Get {
+        size: usize,
+        cached: bool,
+    },
+    Return {
+        index: usize,
+        way: u8,
+    },
+    Touch {
+        index: usize,
+        depth: usize,
+    },
     Collect,
+    /// All, to the cache.
+    ReturnAll,
     DropCache,
 }
 
@@ -365,6 +391,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => (any::<usize>(), 0..3_u8).prop_map(|(index, way)| Step::Return { index, way }),
         2 => (any::<usize>(), any::<usize>()).prop_map(|(index, depth)| Step::Touch { index, depth }),
         1 => Just(Step::Collect),
+        1 => Just(Step::ReturnAll),
         1 => Just(Step::DropCache),
     ];
     proptest::collection::vec(step, 1..if cfg!(miri) { 20 } else { 100 })
@@ -460,6 +487,7 @@ fn play(stacks: &FiberStacks, steps: &[Step]) -> Result<(), TestCaseError> {
                 model.touch(index, depth, u8::try_from(number % 250).unwrap() + 1)
             }
             Step::Collect => drop(stacks.collect()),
+            Step::ReturnAll => model.live.drain(..).for_each(|(stack, _)| cache.put(stack).unwrap()),
             Step::DropCache => cache = stacks.cache(),
         }
         prop_assert!(cache.len() <= 3 * stacks.usage().count());

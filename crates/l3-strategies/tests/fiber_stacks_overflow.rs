@@ -15,12 +15,16 @@ const SIGSEGV: i32 = 11;
 /// Names the test whose overflow this process is to commit.
 const VARIABLE: &str = "STRATALLOC_OVERFLOW";
 
+/// Ten stacks, with guards of the kind of this name.
+fn config_of(kind: &str) -> FiberStacksConfig {
+    let kind = if kind == "markers" { Guards::Automatic } else { Guards::Mappings };
+    FiberStacksConfig::new().with_class(64 << 10, 10).with_guards(kind)
+}
+
 /// Runs `fault` in a child process for each kind of guard; returns what it said. It has to die by the signal.
 fn last_words(test: &str, fault: impl Fn(FiberStacks)) -> [String; 2] {
-    let config = FiberStacksConfig::new().with_class(64 << 10, 10);
     if let Ok(value) = std::env::var(VARIABLE) {
-        let kind = if value == "markers" { Guards::Automatic } else { Guards::Mappings };
-        fault(FiberStacks::new(config.with_guards(kind)).unwrap());
+        fault(FiberStacks::new(config_of(&value)).unwrap());
         std::process::exit(0);
     }
     ["markers", "mappings"].map(|kind| {
@@ -69,8 +73,14 @@ fn aim(start: NonNull<u8>, offset: usize) {
 #[test]
 fn an_overflow_is_reported_as_that_of_its_fiber() {
     for said in last_words("an_overflow_is_reported_as_that_of_its_fiber", |stacks| {
+        // Stacks that are gone take no place among those that reports can find.
+        let gone = FiberStacksConfig::new().with_class(4 << 10, 1);
+        (0..1000).for_each(|_| drop(FiberStacks::new(gone).unwrap()));
+        // Made after them, so in one of their places; of the kind that the child was asked for.
+        let late = FiberStacks::new(config_of(&std::env::var(VARIABLE).unwrap())).unwrap();
         let _reports = report_overflows().unwrap();
-        run_on(&three(&stacks)[1], overflow);
+        run_on(&three(&late)[1], overflow);
+        drop(stacks);
     }) {
         assert_eq!(
             said.matches("stratalloc: stack overflow of fiber 4242: access to 0x").count(),

@@ -96,7 +96,7 @@ impl FiberStacks {
 
 impl Collect for FiberStacks {
     /// Gives the memory of the stacks on the shared list back to the system; their addresses stay reserved. Stacks in caches stay as they are.
-    /// While it works, other threads find the list empty and take fresh stacks.
+    /// While it works, other threads find the list empty: they take fresh stacks, or are refused if there are none.
     fn collect(&self) -> usize {
         self.classes().map(collect).sum()
     }
