@@ -21,13 +21,25 @@ unsafe extern "C" {
     safe fn raise(number: c_int) -> c_int;
 }
 
+/// This test program again; under an emulator, where cargo starts tests by one.
+fn this_program() -> Command {
+    let architecture = std::env::consts::ARCH.to_uppercase();
+    let runner = std::env::var(format!("CARGO_TARGET_{architecture}_UNKNOWN_LINUX_GNU_RUNNER"));
+    let runner = runner.unwrap_or_default();
+    let program = std::env::current_exe().unwrap();
+    let Some((emulator, arguments)) = runner.split_once(' ') else { return Command::new(program) };
+    let mut command = Command::new(emulator);
+    command.args(arguments.split(' ')).arg(program);
+    command
+}
+
 /// Runs `fault` in a child process, this test program again, and returns how it ended and what it said.
 fn child(test: &str, fault: impl FnOnce()) -> (ExitStatus, String) {
     if std::env::var(VARIABLE).as_deref() == Ok(test) {
         fault();
         std::process::exit(0);
     }
-    let mut child = Command::new(std::env::current_exe().unwrap());
+    let mut child = this_program();
     let output = child.args(["--exact", test, "--nocapture"]).env(VARIABLE, test).output().unwrap();
     (output.status, String::from_utf8_lossy(&output.stderr).into_owned())
 }

@@ -15,6 +15,18 @@ const SIGSEGV: i32 = 11;
 /// Names the test whose overflow this process is to commit.
 const VARIABLE: &str = "STRATALLOC_OVERFLOW";
 
+/// This test program again; under an emulator, where cargo starts tests by one.
+fn this_program() -> Command {
+    let architecture = std::env::consts::ARCH.to_uppercase();
+    let runner = std::env::var(format!("CARGO_TARGET_{architecture}_UNKNOWN_LINUX_GNU_RUNNER"));
+    let runner = runner.unwrap_or_default();
+    let program = std::env::current_exe().unwrap();
+    let Some((emulator, arguments)) = runner.split_once(' ') else { return Command::new(program) };
+    let mut command = Command::new(emulator);
+    command.args(arguments.split(' ')).arg(program);
+    command
+}
+
 /// Ten stacks, with guards of the kind of this name.
 fn config_of(kind: &str) -> FiberStacksConfig {
     let kind = if kind == "markers" { Guards::Automatic } else { Guards::Mappings };
@@ -28,7 +40,7 @@ fn last_words(test: &str, fault: impl Fn(FiberStacks)) -> [String; 2] {
         std::process::exit(0);
     }
     ["markers", "mappings"].map(|kind| {
-        let mut child = Command::new(std::env::current_exe().unwrap());
+        let mut child = this_program();
         let output = child.args(["--exact", test, "--nocapture"]).env(VARIABLE, kind).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.signal(), Some(SIGSEGV), "{said}");
