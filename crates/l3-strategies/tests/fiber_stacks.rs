@@ -10,6 +10,7 @@ extern crate alloc;
 mod support;
 
 use core::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Barrier;
 
 use proptest::prelude::*;
 use stratalloc_platform::{page, probe};
@@ -352,13 +353,18 @@ fn stacks_go_through_many_hands_and_all_counts_agree() {
 /// Each of as many threads as there are stacks holds at most one: nobody is ever refused, also while the last fresh ones go.
 #[test]
 fn nobody_is_refused_while_a_stack_is_free() {
-    const ROUNDS: usize = if cfg!(miri) { 2 } else { 300 };
+    const ROUNDS: usize = if cfg!(miri) { 2 } else { 2000 };
     for round in 0..ROUNDS {
         let config = FiberStacksConfig::new().with_class(4 * KIB, 3).with_guards(KINDS[round % 2]);
         let stacks = FiberStacks::new(config).unwrap();
+        // Together, or the first is done before the second has begun.
+        let barrier = Barrier::new(3);
         std::thread::scope(|scope| {
             for _ in 0..3 {
-                scope.spawn(|| (0..30).for_each(|_| drop(stacks.get(0).expect("one is free"))));
+                scope.spawn(|| {
+                    barrier.wait();
+                    (0..10).for_each(|_| drop(stacks.get(0).expect("one is free")));
+                });
             }
         });
     }
