@@ -13,3 +13,4 @@ bash -euo pipefail -c "$command"
 # What needs a feature: the platform refuses the calls that a test arms.
 cargo test --quiet -p stratalloc-heap --features fault-injection --test fault_injection
 cargo test --quiet -p stratalloc-strategies --features fault-injection --test system_faults
+cargo test --quiet -p stratalloc-strategies --features fault-injection --test fiber_stacks_faults

@@ -25,7 +25,8 @@ pub enum Call {
     Unmap,
     /// `mprotect`: [`commit`](crate::vm::commit), [`protect`](crate::vm::protect).
     Protect,
-    /// `madvise`: [`purge`](crate::vm::purge), [`advise_huge`](crate::vm::advise_huge), [`prefault`](crate::vm::prefault).
+    /// `madvise`: [`purge`](crate::vm::purge), [`advise_huge`](crate::vm::advise_huge), [`prefault`](crate::vm::prefault),
+    /// [`install_guard`](crate::vm::install_guard).
     Advise,
     /// `mremap`: [`remap`](crate::vm::remap), [`move_pages`](crate::vm::move_pages).
     Remap,

@@ -35,6 +35,8 @@
 //! | [`tls`] | one word per thread, reached without a call |
 //! | [`signals`] | work that no signal handler of this thread interrupts |
 //! | [`stack`] | a call on another stack |
+//! | [`access_fault`] | who touched memory that may not be touched? |
+//! | [`alternative_stack`] | a stack for signal handlers |
 //! | [`process`] | which process is this and what has it used? End it at once |
 //! | [`fork`] | which copy of the address space is this? |
 //! | [`weak_symbol!`] | where is a function that libc, or the C++ runtime, may lack? |
@@ -54,6 +56,8 @@ mod sys;
 mod text;
 mod weak;
 
+pub mod access_fault;
+pub mod alternative_stack;
 pub mod clock;
 pub mod cpu;
 pub mod env;

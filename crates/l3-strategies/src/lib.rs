@@ -7,7 +7,7 @@
 //! | layer | 3 |
 //! | may use | `stratalloc-primitives`, `stratalloc-platform` (where there is one), `stratalloc-resource`, `core` |
 //! | used by | programs, the façade |
-//! | never does | make a system call outside of [`system`] and [`reserved`], call the global allocator, end a program over a mistake without a [`Misuse`] that names it |
+//! | never does | make a system call outside of [`system`], [`reserved`] and [`fiber_stacks`], call the global allocator, end a program over a mistake without a [`Misuse`] that names it |
 //!
 //! | module | strategy | allocate, release | threads | choose it for |
 //! | --- | --- | --- | --- | --- |
@@ -20,6 +20,7 @@
 //! | [`tlsf`] | two-level segregated fit | O(1), O(1) | one | any sizes under a bound on time |
 //! | [`buddy`] | halves of powers of two | O(log n), O(log n) | one | large blocks of powers of two, aligned to their size |
 //! | [`reserved`] | addresses reserved at once, committed as needed, between guard pages | O(1), all at once | one | what a large frame grows in |
+//! | [`fiber_stacks`] | guarded stacks, cached per thread | O(1), O(1) | any | fibers and coroutines |
 //! | [`system`] | pages of the operating system | a system call | any | the end of a chain |
 //!
 //! `Locked` of the modifiers makes any of them one for many threads; `Fallback` and `Segregate` compose them.
@@ -29,6 +30,9 @@
 extern crate alloc;
 
 pub mod buddy;
+// As `system`; its list between threads has its models below.
+#[cfg(all(target_os = "linux", target_has_atomic = "64", not(loom)))]
+pub mod fiber_stacks;
 pub mod frame;
 #[cfg(target_has_atomic = "64")]
 pub mod lock_free_pool;

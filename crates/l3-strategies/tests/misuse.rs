@@ -2,7 +2,7 @@
 //!
 //! | | fast build | checked build or debug assertions |
 //! | --- | --- | --- |
-//! | frames with `Safety` | reported | reported |
+//! | frames with `Safety`, fiber stacks | reported | reported |
 //! | other frames, stacks, pools, slabs | undefined behaviour | reported |
 //! | a block returned twice by a pool's remote | undefined behaviour | reported when the owner takes it back |
 //! | large blocks of a `MemPool` | undefined behaviour | not detected |
@@ -299,6 +299,54 @@ mod lock_free {
     };
 }
 
+#[cfg(all(target_os = "linux", target_has_atomic = "64"))]
+mod fiber_stacks {
+    use super::*;
+    use stratalloc_strategies::fiber_stacks::{FiberStacks, FiberStacksConfig};
+
+    fn stacks() -> FiberStacks {
+        FiberStacks::new(FiberStacksConfig::new().with_class(1 << 14, 4)).unwrap()
+    }
+
+    // Looked at in every build.
+    pub(super) const CASES: &[Case] = cases! {
+        fiber_stacks_double_release: "fiber stacks: the block at 0x… is released, but not live", || {
+            let stacks = stacks();
+            let block = take(&stacks);
+            (0..2).for_each(|_| give(&stacks, block, EIGHT));
+        };
+        fiber_stacks_returned_by_address_and_dropped: "fiber stacks: the block at 0x… is released, but not live", || {
+            let stacks = stacks();
+            let stack = stacks.get(0).unwrap();
+            // SAFETY: not given: the stack was not given up.
+            unsafe { stacks.put_at(stack.top()) }.unwrap();
+            drop(stack);
+        };
+        fiber_stacks_never_handed_out: "fiber stacks: the block at 0x… is released, but not live", || {
+            let stacks = stacks();
+            let stack = stacks.get(0).unwrap();
+            let stride = isize::try_from(stack.top().addr().get() - stack.lower_guard().addr().get()).unwrap();
+            give(&stacks, part(MemoryBlock::new(stack.limit(), 1), stride, 24), EIGHT);
+        };
+        fiber_stacks_interior_pointer: "fiber stacks: the block at 0x… is released, but no block starts there", || {
+            let stacks = stacks();
+            give(&stacks, part(take(&stacks), 8, 16), EIGHT);
+        };
+        fiber_stacks_foreign_block: "fiber stacks: the block at 0x… is released here, but came from elsewhere", || {
+            give(&stacks(), take(&stacks()), EIGHT);
+        };
+        fiber_stacks_wrong_size: "fiber stacks: the block at 0x… is released with a length that it never had", || {
+            let stacks = stacks();
+            give(&stacks, part(take(&stacks), 0, (1 << 14) + 1), EIGHT);
+        };
+    };
+}
+
+#[cfg(not(all(target_os = "linux", target_has_atomic = "64")))]
+mod fiber_stacks {
+    pub(super) const CASES: &[super::Case] = &[];
+}
+
 #[cfg(not(target_has_atomic = "64"))]
 mod lock_free {
     pub(super) const CASES: &[super::Case] = &[];
@@ -306,7 +354,7 @@ mod lock_free {
 
 /// All cases that this build detects.
 fn cases() -> Vec<&'static Case> {
-    let mut cases: Vec<_> = ALWAYS.iter().collect();
+    let mut cases: Vec<_> = ALWAYS.iter().chain(fiber_stacks::CASES).collect();
     if cfg!(any(debug_assertions, feature = "checked")) {
         cases.extend(CHECKED.iter().chain(lock_free::CASES));
     }

@@ -11,6 +11,9 @@ pub(crate) mod nr {
     pub(crate) const EXIT_GROUP: usize = 94;
     pub(crate) const SCHED_GETAFFINITY: usize = 123;
     pub(crate) const SCHED_YIELD: usize = 124;
+    pub(crate) const TGKILL: usize = 131;
+    pub(crate) const SIGALTSTACK: usize = 132;
+    pub(crate) const RT_SIGACTION: usize = 134;
     pub(crate) const RT_SIGPROCMASK: usize = 135;
     pub(crate) const GETRUSAGE: usize = 165;
     pub(crate) const GETCPU: usize = 168;
@@ -52,6 +55,14 @@ pub(super) unsafe fn call(number: usize, args: [usize; 6]) -> usize {
         );
     }
     answer
+}
+
+/// Where a signal handler's context holds the stack pointer: `uc_mcontext.sp`, behind the fault's address and 31 registers.
+pub(crate) const STACK_POINTER_IN_CONTEXT: usize = 176 + 8 + 31 * 8;
+
+/// Signal handlers return to the kernel's own code.
+pub(crate) fn signal_return() -> Option<*const ()> {
+    None
 }
 
 /// Calls `work` with the stack pointer at `top`. The unwind table leads a debugger back to the caller's stack.

@@ -20,6 +20,17 @@ pub(crate) mod nr {
     pub(crate) const PRLIMIT64: usize = 0;
     pub(crate) const GETCPU: usize = 0;
     pub(crate) const RT_SIGPROCMASK: usize = 0;
+    pub(crate) const RT_SIGACTION: usize = 0;
+    pub(crate) const SIGALTSTACK: usize = 0;
+    pub(crate) const TGKILL: usize = 0;
+}
+
+/// There are no signals.
+pub(crate) const STACK_POINTER_IN_CONTEXT: usize = 0;
+
+/// There are no signals.
+pub(crate) fn signal_return() -> Option<*const ()> {
+    None
 }
 
 /// Every call answers `-ENOSYS`.

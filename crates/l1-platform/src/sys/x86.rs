@@ -17,13 +17,16 @@ pub(crate) mod nr {
     pub(crate) const MPROTECT: usize = 125;
     pub(crate) const SCHED_YIELD: usize = 158;
     pub(crate) const MREMAP: usize = 163;
+    pub(crate) const RT_SIGACTION: usize = 174;
     pub(crate) const RT_SIGPROCMASK: usize = 175;
+    pub(crate) const SIGALTSTACK: usize = 186;
     pub(crate) const MMAP: usize = 192;
     pub(crate) const MINCORE: usize = 218;
     pub(crate) const MADVISE: usize = 219;
     pub(crate) const GETTID: usize = 224;
     pub(crate) const SCHED_GETAFFINITY: usize = 242;
     pub(crate) const EXIT_GROUP: usize = 252;
+    pub(crate) const TGKILL: usize = 270;
     pub(crate) const MBIND: usize = 274;
     pub(crate) const OPENAT: usize = 295;
     pub(crate) const MOVE_PAGES: usize = 317;
@@ -62,6 +65,14 @@ pub(super) unsafe fn call(number: usize, args: [usize; 6]) -> usize {
         );
     }
     answer
+}
+
+/// Where a signal handler's context holds the stack pointer: `uc_mcontext.gregs[REG_ESP]`.
+pub(crate) const STACK_POINTER_IN_CONTEXT: usize = 20 + 7 * 4;
+
+/// Signal handlers return to the kernel's own code.
+pub(crate) fn signal_return() -> Option<*const ()> {
+    None
 }
 
 /// Calls `work` with the stack pointer at `top`. The unwind table leads a debugger back to the caller's stack.

@@ -10,6 +10,7 @@ pub(crate) mod nr {
     pub(crate) const MMAP: usize = 9;
     pub(crate) const MPROTECT: usize = 10;
     pub(crate) const MUNMAP: usize = 11;
+    pub(crate) const RT_SIGACTION: usize = 13;
     pub(crate) const RT_SIGPROCMASK: usize = 14;
     pub(crate) const SCHED_YIELD: usize = 24;
     pub(crate) const MREMAP: usize = 25;
@@ -17,9 +18,11 @@ pub(crate) mod nr {
     pub(crate) const MADVISE: usize = 28;
     pub(crate) const GETPID: usize = 39;
     pub(crate) const GETRUSAGE: usize = 98;
+    pub(crate) const SIGALTSTACK: usize = 131;
     pub(crate) const GETTID: usize = 186;
     pub(crate) const SCHED_GETAFFINITY: usize = 204;
     pub(crate) const EXIT_GROUP: usize = 231;
+    pub(crate) const TGKILL: usize = 234;
     pub(crate) const MBIND: usize = 237;
     pub(crate) const OPENAT: usize = 257;
     pub(crate) const MOVE_PAGES: usize = 279;
@@ -54,6 +57,19 @@ pub(super) unsafe fn call(number: usize, args: [usize; 6]) -> usize {
         );
     }
     answer
+}
+
+/// Where a signal handler's context holds the stack pointer: `uc_mcontext.gregs[REG_RSP]`.
+pub(crate) const STACK_POINTER_IN_CONTEXT: usize = 40 + 15 * 8;
+
+/// Where a signal handler returns to: this kernel has no code of its own for it (`SA_RESTORER`). Debuggers know the frame of a
+/// handler by exactly these two instructions.
+pub(crate) fn signal_return() -> Option<*const ()> {
+    #[unsafe(naked)]
+    unsafe extern "C" fn restorer() {
+        naked_asm!("mov rax, 15", "syscall")
+    }
+    Some(restorer as *const ())
 }
 
 /// Calls `work` with the stack pointer at `top`. The unwind table leads a debugger back to the caller's stack.

@@ -191,3 +191,15 @@ pub(super) unsafe fn prefault(ptr: NonNull<u8>, size: usize) -> Result<(), OsErr
 pub(super) unsafe fn resident(ptr: NonNull<u8>, size: usize) -> Result<usize, OsError> {
     check(ptr, size).map(|()| size)
 }
+
+/// Everything is resident.
+pub(super) unsafe fn first_resident(ptr: NonNull<u8>, size: usize) -> Result<Option<usize>, OsError> {
+    check(ptr, size).map(|()| (size > 0).then_some(0))
+}
+
+/// A guard would not be noticed here.
+pub(super) unsafe fn install_guard(ptr: NonNull<u8>, size: usize) -> Result<(), OsError> {
+    fault::check(Call::Advise)?;
+    check(ptr, size)?;
+    Err(OsError::UNSUPPORTED)
+}

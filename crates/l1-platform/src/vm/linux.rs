@@ -23,6 +23,8 @@ const MADV_HUGEPAGE: usize = 14;
 const MADV_NOHUGEPAGE: usize = 15;
 const MADV_WIPEONFORK: usize = 18;
 const MADV_POPULATE_WRITE: usize = 23;
+/// Linux 6.13.
+const MADV_GUARD_INSTALL: usize = 102;
 /// No kernel knows this one, and must say so.
 const MADV_UNKNOWN: usize = 0x7fff_0000;
 /// "No file" where `mmap` expects a descriptor.
@@ -267,23 +269,69 @@ pub(super) unsafe fn prefault(ptr: NonNull<u8>, size: usize) -> Result<(), OsErr
 
 /// # Safety
 ///
+/// As for [`super::install_guard`].
+pub(super) unsafe fn install_guard(ptr: NonNull<u8>, size: usize) -> Result<(), OsError> {
+    // SAFETY: the range is ours, and its contents are not needed (caller's contract).
+    unsafe { advise(ptr, size, MADV_GUARD_INSTALL) }
+}
+
+/// # Safety
+///
 /// As for [`super::resident`].
 pub(super) unsafe fn resident(ptr: NonNull<u8>, size: usize) -> Result<usize, OsError> {
+    let mut pages = 0;
+    let count = |_, answer: &[u8]| {
+        pages += answer.iter().filter(|&&byte| is_resident(byte)).count();
+        false
+    };
+    // SAFETY: same contract.
+    unsafe { look(ptr, size, count) }?;
+    Ok(pages * page::size())
+}
+
+/// # Safety
+///
+/// As for [`super::first_resident`].
+pub(super) unsafe fn first_resident(ptr: NonNull<u8>, size: usize) -> Result<Option<usize>, OsError> {
+    let mut first = None;
+    let find = |offset, answer: &[u8]| {
+        first = answer.iter().position(|&byte| is_resident(byte)).map(|page| offset + page * page::size());
+        first.is_some()
+    };
+    // SAFETY: same contract.
+    unsafe { look(ptr, size, find) }?;
+    Ok(first)
+}
+
+/// One byte of `mincore`'s answer: only the lowest bit has a meaning.
+fn is_resident(byte: u8) -> bool {
+    byte & 1 != 0
+}
+
+/// Passes `mincore`'s answer, one byte per page, to `visit` with its offset, piece by piece until `visit` says that it is enough.
+///
+/// # Safety
+///
+/// As for [`super::resident`].
+unsafe fn look(
+    ptr: NonNull<u8>,
+    size: usize,
+    mut visit: impl FnMut(usize, &[u8]) -> bool,
+) -> Result<(), OsError> {
     /// One byte of answer per page; small enough for a signal stack.
     const BATCH: usize = 1024;
     let page = page::size();
     let mut answer = [0_u8; BATCH];
-    let mut pages = 0;
     let mut done = 0;
     while done < size {
         let length = (size - done).min(BATCH * page);
         let args = [address(ptr) + done, length, answer.as_mut_ptr().expose_provenance(), 0, 0, 0];
         // SAFETY: mincore writes one byte per page, at most BATCH, into `answer` and reads no page of the range.
         unsafe { sys::call(nr::MINCORE, args) }?;
-        let asked = answer.get(..length.div_ceil(page)).unwrap_or(&[]);
-        // Only the lowest bit has a meaning.
-        pages += asked.iter().filter(|&&byte| byte & 1 != 0).count();
+        if visit(done, answer.get(..length.div_ceil(page)).unwrap_or(&[])) {
+            break;
+        }
         done += length;
     }
-    Ok(pages * page)
+    Ok(())
 }

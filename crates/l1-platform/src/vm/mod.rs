@@ -284,3 +284,31 @@ pub unsafe fn resident(ptr: NonNull<u8>, size: usize) -> Result<usize, OsError> 
     // SAFETY: same contract.
     unsafe { port::resident(ptr, size) }
 }
+
+/// How far from its start the first resident page of a range lies; `None` if no page is. As [`resident`] otherwise, and ends at
+/// that page: how deep a stack, which grows down, has been used.
+///
+/// # Safety
+///
+/// `ptr .. ptr + size` lies in mappings of this module. (Nothing is read or changed.)
+#[inline]
+pub unsafe fn first_resident(ptr: NonNull<u8>, size: usize) -> Result<Option<usize>, OsError> {
+    // SAFETY: same contract.
+    unsafe { port::first_resident(ptr, size) }
+}
+
+/// Makes a committed range inaccessible without splitting its mapping (`MADV_GUARD_INSTALL`, Linux 6.13): a guard that does not
+/// count against the number of mappings that a process may have.
+///
+/// *Effect*: any access faults, its physical pages are given back; [`purge`], [`commit`] and `fork` leave the guard where it is. A guard
+/// may be installed twice. *Errors*: invalid where the kernel cannot, or the range is locked: [`protect`] it instead. An emulator
+/// may accept and do nothing, which [`probe`](crate::probe) finds out.
+///
+/// # Safety
+///
+/// `ptr .. ptr + size` lies in mappings of this module, nobody accesses it any more, and its contents are no longer needed.
+#[inline]
+pub unsafe fn install_guard(ptr: NonNull<u8>, size: usize) -> Result<(), OsError> {
+    // SAFETY: same contract.
+    unsafe { port::install_guard(ptr, size) }
+}

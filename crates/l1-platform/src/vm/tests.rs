@@ -316,3 +316,51 @@ fn unmapped_ranges_are_out_of_memory() {
         assert!(matches!(answer, Ok(()) | Err(OsError::OUT_OF_MEMORY | OsError::INVALID)));
     }
 }
+
+#[test]
+#[cfg_attr(miri, ignore = "everything is resident")]
+fn the_first_resident_page_is_found_wherever_it_is() {
+    const PAGES: usize = 2500;
+    let page = page::size();
+    let range = Range::new(PAGES, ALLOWED);
+    let first = || {
+        // SAFETY: reserved above.
+        unsafe { first_resident(range.ptr, range.size) }.unwrap()
+    };
+    assert_eq!(first(), None);
+    // Each in another piece of the kernel's answer.
+    for index in [PAGES - 1, 1024, 1023, 0] {
+        range.write(index * page + 5, 1);
+        assert_eq!(first(), Some(index * page));
+    }
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "no kernel")]
+fn an_installed_guard_refuses_access_and_stays_over_purge_and_commit() {
+    let range = Range::new(3, ALLOWED);
+    range.write(page::size(), 1);
+    let (guard, size) = range.page(1);
+    // SAFETY: this test's page, not used any more.
+    match unsafe { install_guard(guard, size) } {
+        Err(error) => assert!(error.is_unsupported(), "kernels before 6.13 do not know guards: {error}"),
+        Ok(()) => {
+            let readable = || crate::probe::word_at(guard.as_ptr().expose_provenance()).is_some();
+            // qemu-user accepts any advice and does nothing.
+            if readable() {
+                return;
+            }
+            // SAFETY: this test's page.
+            assert_eq!(unsafe { install_guard(guard, size) }, Ok(()));
+            // SAFETY: this test's range.
+            assert_eq!(unsafe { purge(range.ptr, range.size) }, Ok(()));
+            // SAFETY: as above.
+            assert_eq!(unsafe { commit(range.ptr, range.size) }, Ok(()));
+            assert!(!readable());
+            range.write(0, 2);
+            range.write(2 * page::size(), 3);
+            // SAFETY: as above.
+            assert_eq!(unsafe { resident(guard, size) }, Ok(0));
+        }
+    }
+}

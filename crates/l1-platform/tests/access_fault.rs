@@ -1,0 +1,134 @@
+//! Refused accesses, each in a child process: the watcher is told, then whoever was to be told before, and the signal ends it.
+#![cfg(all(target_os = "linux", not(miri)))]
+
+use core::ffi::c_int;
+use core::fmt::Write;
+use core::ptr::NonNull;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, ExitStatus};
+
+use stratalloc_platform::access_fault::{self, AccessFault};
+use stratalloc_platform::alternative_stack::AlternativeStack;
+use stratalloc_platform::vm::{self, Access};
+use stratalloc_platform::{page, process, report, stack};
+
+const SIGSEGV: c_int = 11;
+/// Names the test whose fault this process is to commit.
+const VARIABLE: &str = "STRATALLOC_FAULT";
+
+unsafe extern "C" {
+    fn signal(number: c_int, handler: usize) -> usize;
+    safe fn raise(number: c_int) -> c_int;
+}
+
+/// This test program again; under an emulator, where cargo starts tests by one.
+fn this_program() -> Command {
+    let architecture = std::env::consts::ARCH.to_uppercase();
+    let runner = std::env::var(format!("CARGO_TARGET_{architecture}_UNKNOWN_LINUX_GNU_RUNNER"));
+    let runner = runner.unwrap_or_default();
+    let program = std::env::current_exe().unwrap();
+    let Some((emulator, arguments)) = runner.split_once(' ') else { return Command::new(program) };
+    let mut command = Command::new(emulator);
+    command.args(arguments.split(' ')).arg(program);
+    command
+}
+
+/// Runs `fault` in a child process, this test program again, and returns how it ended and what it said.
+fn child(test: &str, fault: impl FnOnce()) -> (ExitStatus, String) {
+    if std::env::var(VARIABLE).as_deref() == Ok(test) {
+        fault();
+        std::process::exit(0);
+    }
+    let mut child = this_program();
+    let output = child.args(["--exact", test, "--nocapture"]).env(VARIABLE, test).output().unwrap();
+    (output.status, String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+fn tell(fault: AccessFault) {
+    let AccessFault { address, stack_pointer } = fault;
+    let _ = writeln!(report::stderr(), "told of {:#x} from a stack at {stack_pointer:#x}", address & 0xFFF);
+}
+
+/// A page that may not be accessed, with one before it that may.
+fn closed_page() -> NonNull<u8> {
+    let page = page::size();
+    let range = vm::reserve(2 * page, page, Access::None).unwrap();
+    // SAFETY: reserved above.
+    unsafe { vm::commit(range, page) }.unwrap();
+    // SAFETY: inside the reservation.
+    unsafe { range.add(page) }
+}
+
+fn touch(address: *mut u8) {
+    // SAFETY: not given: the fault is the test's purpose.
+    unsafe { address.write_volatile(1) };
+}
+
+#[test]
+fn a_fault_is_told_and_ends_the_process_by_its_signal() {
+    let (status, said) = child("a_fault_is_told_and_ends_the_process_by_its_signal", || {
+        access_fault::watch(tell).unwrap();
+        access_fault::watch(tell).unwrap();
+        touch(closed_page().as_ptr().wrapping_add(0x123));
+    });
+    assert_eq!(status.signal(), Some(SIGSEGV), "{said}");
+    assert_eq!(said.matches("told of 0x123 from a stack at 0x").count(), 1, "{said}");
+}
+
+#[test]
+fn the_handler_from_before_is_called_after_the_watcher() {
+    extern "C" fn earlier(number: c_int) {
+        let _ = writeln!(report::stderr(), "earlier handler of {number}");
+        process::exit_at_once(7);
+    }
+    let (status, said) = child("the_handler_from_before_is_called_after_the_watcher", || {
+        // SAFETY: installs a handler of the right type, which only writes and ends the process.
+        unsafe { signal(SIGSEGV, (earlier as extern "C" fn(c_int) as *const ()).expose_provenance()) };
+        access_fault::watch(tell).unwrap();
+        touch(closed_page().as_ptr());
+    });
+    assert_eq!(status.code(), Some(7), "{said}");
+    let told = said.find("told of 0x0").expect("the watcher's line");
+    assert!(said.find("earlier handler of 11").is_some_and(|earlier| told < earlier), "{said}");
+}
+
+#[test]
+fn a_signal_that_was_sent_is_no_fault_and_ends_the_process_all_the_same() {
+    let (status, said) =
+        child("a_signal_that_was_sent_is_no_fault_and_ends_the_process_all_the_same", || {
+            const DEFAULT: usize = 0;
+            // SAFETY: the system's own action instead of that of Rust's runtime.
+            unsafe { signal(SIGSEGV, DEFAULT) };
+            access_fault::watch(tell).unwrap();
+            raise(SIGSEGV);
+            let _ = writeln!(report::stderr(), "still here");
+        });
+    assert_eq!(status.signal(), Some(SIGSEGV), "{said}");
+    assert!(!said.contains("told of") && !said.contains("still here"), "{said}");
+}
+
+#[test]
+fn an_overflow_is_told_on_the_alternative_stack() {
+    const SIZE: usize = 64 << 10;
+    #[expect(unconditional_recursion, reason = "the overflow is the test's purpose")]
+    fn deeper(depth: usize) -> usize {
+        core::hint::black_box([depth; 100])[depth % 100] + deeper(depth + 1)
+    }
+    extern "C" fn overflow() {
+        core::hint::black_box(deeper(0));
+    }
+    let (status, said) = child("an_overflow_is_told_on_the_alternative_stack", || {
+        let _stack = AlternativeStack::install().unwrap();
+        access_fault::watch(tell).unwrap();
+        let page = page::size();
+        let range = vm::reserve(page + SIZE, page, Access::None).unwrap();
+        // SAFETY: inside the reservation.
+        let start = unsafe { range.add(page) };
+        // SAFETY: as above.
+        unsafe { vm::commit(start, SIZE) }.unwrap();
+        // SAFETY: writable, nobody else's; the call ends the process.
+        unsafe { stack::call_on(start.as_ptr().wrapping_add(SIZE), overflow) };
+    });
+    assert_eq!(status.signal(), Some(SIGSEGV), "{said}");
+    assert_eq!(said.matches("told of").count(), 1, "{said}");
+}
