@@ -31,6 +31,7 @@
 //! | [`Counted`] | counts blocks and bytes | two to four atomic additions | – |
 //! | [`Locked`] | lets threads share what is made for one | a lock | – |
 //! | [`Guarded`] | canaries and fill patterns around each block | a pass over the bytes | 6 words |
+//! | [`Tagged`] | counts and budgets for each subsystem | three atomic operations | 1 word |
 //! | [`Tracked`] | a list of what is live, and from where | a lock and two links | 8 words |
 //!
 //! Which order: what looks at the caller's bytes goes outside ([`Guarded`] over [`Fallback`], not below it), [`Locked`] goes around whatever is
@@ -44,8 +45,10 @@ pub mod guarded;
 mod info;
 pub mod locked;
 mod moving;
+mod numbered;
 mod padded;
 pub mod segregate;
+pub mod tagged;
 pub mod tracked;
 
 pub use counted::{Counted, Counts};
@@ -54,4 +57,5 @@ pub use fallback::{ChainError, Fallback, FallbackChain, LinkFailure};
 pub use guarded::Guarded;
 pub use locked::{Locked, RawLock, SpinLock};
 pub use segregate::Segregate;
+pub use tagged::{Budget, TagHandle, TagScope, TagUsage, Tagged};
 pub use tracked::{Here, LiveBlock, Tracked};

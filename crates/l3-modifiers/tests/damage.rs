@@ -5,7 +5,7 @@ use core::alloc::Layout;
 use core::mem::MaybeUninit;
 use std::alloc::System as Global;
 
-use stratalloc_modifiers::{Damage, Guarded, Tracked, set_damage_hook};
+use stratalloc_modifiers::{Damage, Guarded, Tagged, Tracked, set_damage_hook};
 use stratalloc_resource::{Alignment, FromGlobal, MemoryBlock, MemoryResource};
 use stratalloc_strategies::tlsf::Tlsf;
 
@@ -134,6 +134,42 @@ fn tracked_underflow() {
             poke(block, offset);
         }
         release(tracked, block);
+    });
+}
+
+#[test]
+fn tagged_overflow_by_one() {
+    let what = ("tagged", "was written to behind its end, has another length, or is not of this resource");
+    reported("tagged_overflow_by_one", what, Tagged::<_>::new, |tagged, block| {
+        poke(block, 100);
+        release(tagged, block);
+    });
+}
+
+#[test]
+fn tagged_wrong_size() {
+    let what = ("tagged", "was written to behind its end, has another length, or is not of this resource");
+    reported("tagged_wrong_size", what, Tagged::<_>::new, |tagged, block| {
+        release(tagged, block.truncated(50).unwrap());
+    });
+}
+
+#[test]
+fn tagged_double_release() {
+    let what = ("tagged", "is released, but was released before");
+    reported("tagged_double_release", what, Tagged::<_>::new, |tagged, block| {
+        release(tagged, block);
+        release(tagged, block);
+    });
+}
+
+#[test]
+fn tagged_growth_of_a_released_block() {
+    let what = ("tagged", "is released, but was released before");
+    reported("tagged_growth_of_a_released_block", what, Tagged::<_>::new, |tagged, block| {
+        release(tagged, block);
+        // SAFETY: not given: the mistake that is looked for.
+        let _ = unsafe { tagged.reallocate(block, 200, Alignment::ONE) };
     });
 }
 
