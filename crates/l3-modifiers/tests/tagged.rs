@@ -265,7 +265,7 @@ proptest! {
         let tagged: Tagged<Tlsf<'_>, 3> = Tagged::new(Tlsf::over(&mut bytes).unwrap())
             .with_tag(VIDEO, "video", Budget::UNLIMITED.with_soft(soft).with_hard(hard));
         let handle = tagged.handle(AUDIO);
-        let entered = std::cell::RefCell::new(Vec::new());
+        let entered = core::cell::RefCell::new(Vec::new());
         model::run(&handle, ops, |number| {
             // Scopes open and close at random, innermost first.
             let mut entered = entered.borrow_mut();
