@@ -31,6 +31,7 @@
 //! | [`Counted`] | counts blocks and bytes | two to four atomic additions | – |
 //! | [`Locked`] | lets threads share what is made for one | a lock | – |
 //! | [`Guarded`] | canaries and fill patterns around each block | a pass over the bytes | 6 words |
+//! | [`Sampled`] | tells of some blocks, chosen by their bytes | an atomic addition; eight loads | – |
 //! | [`Tagged`] | counts and budgets for each subsystem | three atomic operations | 1 word |
 //! | [`Tracked`] | a list of what is live, and from where | a lock and two links | 8 words |
 //!
@@ -47,6 +48,7 @@ pub mod locked;
 mod moving;
 mod numbered;
 mod padded;
+pub mod sampled;
 pub mod segregate;
 pub mod tagged;
 pub mod tracked;
@@ -56,6 +58,7 @@ pub use damage::{Damage, DamageHook, DamageKind, set_damage_hook};
 pub use fallback::{ChainError, Fallback, FallbackChain, LinkFailure};
 pub use guarded::Guarded;
 pub use locked::{Locked, RawLock, SpinLock};
+pub use sampled::{Sample, SampleCounts, SampleObserver, Sampled};
 pub use segregate::Segregate;
 pub use tagged::{Budget, TagHandle, TagScope, TagUsage, Tagged};
 pub use tracked::{Here, LiveBlock, Tracked};
