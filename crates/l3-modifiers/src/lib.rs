@@ -33,6 +33,7 @@
 //! | [`Guarded`] | canaries and fill patterns around each block | a pass over the bytes | 6 words |
 //! | [`Sampled`] | tells of some blocks, chosen by their bytes | an atomic addition; eight loads | – |
 //! | [`Tagged`] | counts and budgets for each subsystem | three atomic operations | 1 word |
+//! | [`Traced`] | records each operation for a reader | an exchange and four words | – |
 //! | [`Tracked`] | a list of what is live, and from where | a lock and two links | 8 words |
 //!
 //! Which order: what looks at the caller's bytes goes outside ([`Guarded`] over [`Fallback`], not below it), [`Locked`] goes around whatever is
@@ -51,6 +52,7 @@ mod padded;
 pub mod sampled;
 pub mod segregate;
 pub mod tagged;
+pub mod traced;
 pub mod tracked;
 
 pub use counted::{Counted, Counts};
@@ -61,4 +63,5 @@ pub use locked::{Locked, RawLock, SpinLock};
 pub use sampled::{Sample, SampleCounts, SampleObserver, Sampled};
 pub use segregate::Segregate;
 pub use tagged::{Budget, TagHandle, TagScope, TagUsage, Tagged};
+pub use traced::{Event, Record, Ring, TraceSink, Traced};
 pub use tracked::{Here, LiveBlock, Tracked};
