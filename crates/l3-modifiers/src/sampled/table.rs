@@ -49,7 +49,6 @@ impl<const SLOTS: usize> Table<SLOTS> {
     }
 
     fn bucket(&self, address: usize) -> &[Slot] {
-        #[expect(clippy::cast_possible_truncation, reason = "any bits will do")]
         let hash = ((address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize;
         let first = hash % (SLOTS / BUCKET) * BUCKET;
         &self.slots[first..first + BUCKET]
