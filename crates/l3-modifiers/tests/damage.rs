@@ -174,7 +174,11 @@ fn tagged_growth_of_a_released_block() {
 }
 
 /// As [`reported`], with a handle of thread caches, whose blocks of 100 bytes have 112.
-fn reported_by_a_cache(test: &str, what: &str, misuse: fn(&stratalloc_modifiers::CacheHandle<'_, Tlsf<'static>>, MemoryBlock)) {
+fn reported_by_a_cache(
+    test: &str,
+    what: &str,
+    misuse: fn(&stratalloc_modifiers::CacheHandle<'_, Tlsf<'static>>, MemoryBlock),
+) {
     let said = child::last_words(test, || {
         let memory: &mut [MaybeUninit<u8>] = Box::leak(vec![MaybeUninit::uninit(); 4096].into_boxed_slice());
         let cached = ThreadCached::new(Tlsf::over(memory).unwrap());

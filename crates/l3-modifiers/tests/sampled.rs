@@ -3,12 +3,14 @@
 //! The probabilities themselves are tested beside `sampled/draw.rs`.
 #![cfg(not(loom))]
 
+extern crate alloc;
+
+use alloc::collections::BTreeMap;
 use core::alloc::Layout;
 use core::cell::RefCell;
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::alloc::System as Global;
-use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use stratalloc_modifiers::{Sample, SampleObserver, Sampled};

@@ -12,9 +12,7 @@ use std::sync::{Barrier, mpsc};
 use proptest::prelude::*;
 use stratalloc_modifiers::{CacheLimits, Counted, Locked, ThreadCached};
 use stratalloc_resource::conformance::{self, Config};
-use stratalloc_resource::{
-    Alignment, Collect, FromGlobal, MemoryBlock, MemoryResource, OwnedBlock, Owns, Validate,
-};
+use stratalloc_resource::{Alignment, FromGlobal, MemoryBlock, MemoryResource, OwnedBlock, Owns, Validate};
 use stratalloc_strategies::buddy::Buddy;
 use stratalloc_strategies::pool::{Pool, PoolConfig};
 use stratalloc_strategies::tlsf::Tlsf;
@@ -142,18 +140,32 @@ fn what_waits_is_given_back_where_the_resource_below_refuses() {
     let mut bytes = memory(8192);
     let cached = Shared::new(Locked::new(Tlsf::over(&mut bytes).unwrap()));
     let handle = cached.handle();
-    let mut blocks = Vec::new();
-    while let Ok(block) = handle.allocate(layout(128)) {
-        blocks.push(block);
-    }
-    let count = blocks.len();
-    assert!(count > 40);
+    let blocks = take(&handle, 50, 128);
     blocks.into_iter().for_each(|block| release(&handle, block));
     assert!(handle.waiting().0 + cached.depot_bytes() > 0);
     let large = handle.allocate(layout(7000)).unwrap();
     assert_eq!((handle.waiting().0, cached.depot_bytes()), (0, 0));
     release(&handle, large);
-    assert_eq!(take(&handle, count, 128).len(), count, "nothing was lost");
+    assert_eq!(take(&handle, 50, 128).len(), 50, "nothing was lost");
+}
+
+#[test]
+fn after_a_refusal_all_goes_back_once_all_was_released() {
+    let mut bytes = memory(8192);
+    let cached = Shared::new(Locked::new(Tlsf::over(&mut bytes).unwrap()));
+    let handle = cached.handle();
+    let mut blocks = Vec::new();
+    while let Ok(block) = handle.allocate(layout(128)) {
+        blocks.push(block);
+    }
+    assert!(blocks.len() > 40);
+    let last = blocks.pop().unwrap();
+    blocks.into_iter().for_each(|block| release(&handle, block));
+    assert!(handle.waiting().0 > 0, "one is live");
+    release(&handle, last);
+    assert_eq!(cached.inner().with(|tlsf| tlsf.usage().live_blocks), 0);
+    release(&handle, handle.allocate(layout(128)).unwrap());
+    assert_eq!(handle.waiting().0, 1, "blocks wait again");
 }
 
 #[test]
@@ -162,13 +174,14 @@ fn another_handle_gives_back_at_its_next_release() {
     let cached = Shared::new(Locked::new(Tlsf::over(&mut bytes).unwrap()));
     let (hoarder, needy) = (cached.handle(), cached.handle());
     let mut blocks = take(&hoarder, 30, 128);
-    let last = blocks.pop().unwrap();
+    let (last, kept) = (blocks.pop().unwrap(), blocks.pop().unwrap());
     blocks.into_iter().for_each(|block| release(&hoarder, block));
     assert!(hoarder.waiting().0 > 0);
     assert!(needy.allocate(layout(7000)).is_err(), "it waits with the other one");
     release(&hoarder, last);
     assert_eq!(hoarder.waiting().0, 1, "all that waited went back");
-    hoarder.collect_all();
+    release(&hoarder, kept);
+    assert_eq!(hoarder.waiting().0, 0, "and again when it holds nothing any more");
     let large = needy.allocate(layout(7000)).unwrap();
     release(&needy, large);
 }
@@ -202,18 +215,16 @@ fn handles_are_one_resource_and_so_are_two_over_one() {
 #[test]
 fn the_kit_over_handles_of_bounded_and_unbounded_resources() {
     let config = Config { operations: 1000, max_size: 16 * 1024, ..Config::default() };
-    let (mut first, mut second) = (memory(100_000), memory(100_000));
+    let (mut first, mut second) = (memory(20_000), memory(20_000));
     let tlsf = ThreadCached::new(Tlsf::<'_, 24, 32>::over(&mut first).unwrap());
     let handle = tlsf.handle();
-    conformance::local_resource(&handle, &config).unwrap_or_else(|failure| panic!("{failure}"));
-    conformance::validated(&handle, &Config { operations: 200, ..config }).unwrap();
+    conformance::validated(&handle, &config).unwrap_or_else(|failure| panic!("{failure}"));
     conformance::ownership(&handle, &config).unwrap();
     handle.flush();
     tlsf.flush();
     assert_eq!(tlsf.inner().usage().used, 0);
     let buddy = ThreadCached::with_limits(Buddy::<'_, 26, 64>::over(&mut second).unwrap(), SMALL);
-    conformance::validated(&buddy.handle(), &Config { operations: 200, ..config })
-        .unwrap_or_else(|failure| panic!("{failure}"));
+    conformance::validated(&buddy.handle(), &config).unwrap_or_else(|failure| panic!("{failure}"));
     let global = ThreadCached::new(FromGlobal::new(&Global));
     conformance::resource(&global, &config).unwrap_or_else(|failure| panic!("{failure}"));
     conformance::local_resource(&global.handle(), &config).unwrap_or_else(|failure| panic!("{failure}"));

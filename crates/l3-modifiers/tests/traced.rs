@@ -3,12 +3,14 @@
 //! Records as bytes are tested beside `traced/event.rs`; every interleaving of small cases of the ring in `src/models`.
 #![cfg(not(loom))]
 
+extern crate alloc;
+
+use alloc::collections::BTreeMap;
 use core::alloc::Layout;
 use core::cell::RefCell;
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::alloc::System as Global;
-use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use stratalloc_modifiers::{Budget, Event, Record, Ring, Tagged, TraceSink, Traced};

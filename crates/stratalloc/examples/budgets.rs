@@ -37,7 +37,12 @@ const SUBSYSTEMS: [Subsystem; 4] = [
         limit: 64 << 10,
         requests: |frame| (400, 100 + frame % 2 * 60),
     },
-    Subsystem { tag: MemoryTag::new(4), name: "scripts", limit: 48 << 10, requests: |frame| (50 * frame, 450) },
+    Subsystem {
+        tag: MemoryTag::new(4),
+        name: "scripts",
+        limit: 48 << 10,
+        requests: |frame| (50 * frame, 450),
+    },
 ];
 
 type Memory<'m> = Fallback<Tagged<Frame<'m>>, Tlsf<'m>>;

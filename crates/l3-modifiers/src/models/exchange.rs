@@ -1,7 +1,7 @@
 //! The depot between threads' caches: two threads leave chains and take them; each arrives whole, once, or stays with its owner.
 
-use core::ptr::NonNull;
 use alloc::vec::Vec;
+use core::ptr::NonNull;
 
 use loom::sync::Arc;
 use loom::thread;

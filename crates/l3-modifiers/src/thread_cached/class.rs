@@ -10,7 +10,7 @@
 /// How many there are.
 pub(super) const CLASSES: usize = LINEAR + 4 * DOUBLINGS;
 /// The length of the largest.
-pub(super) const LARGEST: usize = STEP * LINEAR << DOUBLINGS;
+pub(super) const LARGEST: usize = (STEP * LINEAR) << DOUBLINGS;
 const STEP: usize = 16;
 const LINEAR: usize = 8;
 const DOUBLINGS: usize = 5;

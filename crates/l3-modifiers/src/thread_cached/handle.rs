@@ -31,6 +31,10 @@ pub struct CacheHandle<'a, R: MemoryResource> {
     hand: Cell<usize>,
     /// The pressure that was answered last.
     pressure: Cell<usize>,
+    /// Blocks that were allocated here less those that were released here.
+    balance: Cell<isize>,
+    /// Whether there was a refusal since the balance was last even.
+    was_refused: Cell<bool>,
 }
 
 // SAFETY: waiting blocks are nobody's (CACHE-LINK), and the resource below takes them back on any thread, since it is shared by threads.
@@ -40,7 +44,8 @@ impl<'a, R: MemoryResource> CacheHandle<'a, R> {
     pub(super) fn new(shared: &'a ThreadCached<R>) -> Self {
         let bins = core::array::from_fn(|_| Bin::default());
         let pressure = Cell::new(shared.pressure.load(Relaxed));
-        Self { shared, bins, bytes: Cell::new(0), hand: Cell::new(0), pressure }
+        let (bytes, hand, balance) = (Cell::new(0), Cell::new(0), Cell::new(0));
+        Self { shared, bins, bytes, hand, pressure, balance, was_refused: Cell::new(false) }
     }
 
     /// Whose cache this is.
@@ -95,9 +100,39 @@ impl<'a, R: MemoryResource> CacheHandle<'a, R> {
         (bin.first.take(), bytes)
     }
 
+    /// The answer to a refusal, one's own or another handle's.
+    pub(super) fn flush_under_pressure(&self) -> usize {
+        self.was_refused.set(true);
+        self.flush()
+    }
+
+    /// A block more in callers' hands.
+    #[inline]
+    pub(super) fn count_allocation(&self) {
+        self.balance.set(self.balance.get().wrapping_add(1));
+    }
+
+    /// A block less. When as much was released as allocated, after a refusal, all goes back: what the resource below served when it was fresh it
+    /// then serves again, with no waiting block in between.
+    #[inline]
+    pub(super) fn count_release(&self) {
+        self.balance.set(self.balance.get().wrapping_sub(1));
+        if self.balance.get() <= 0 && self.was_refused.get() {
+            self.start_afresh();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn start_afresh(&self) {
+        self.was_refused.set(false);
+        self.flush();
+        self.shared.flush();
+    }
+
     /// Whether another thread met a refusal, and this one has not given back yet.
     #[inline]
-    pub(super) fn is_pressed(&self) -> bool {
+    fn is_pressed(&self) -> bool {
         self.shared.pressure.load(Relaxed) != self.pressure.get()
     }
 
@@ -189,7 +224,7 @@ impl<'a, R: MemoryResource> CacheHandle<'a, R> {
     #[inline(never)]
     fn make_room(&self, class: usize) {
         if self.is_pressed() {
-            self.flush();
+            self.flush_under_pressure();
         }
         if self.bins[class].count.get() >= 2 * self.shared.batch(class) {
             self.send_batch(class);

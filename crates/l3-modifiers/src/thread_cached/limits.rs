@@ -50,9 +50,12 @@ impl CacheLimits {
     /// How many blocks of `size` bytes, which are some, make a batch: one at least. An example is at the type.
     #[must_use]
     pub const fn batch_of(&self, size: usize) -> usize {
-        let blocks = if size == 0 { self.batch_blocks } else { self.batch_bytes / size };
-        let blocks = if blocks < self.batch_blocks { blocks } else { self.batch_blocks };
-        if blocks == 0 { 1 } else { blocks }
+        match self.batch_bytes.checked_div(size) {
+            Some(0) => 1,
+            Some(blocks) if blocks < self.batch_blocks => blocks,
+            _ if self.batch_blocks == 0 => 1,
+            _ => self.batch_blocks,
+        }
     }
 }
 

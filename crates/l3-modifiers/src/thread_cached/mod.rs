@@ -23,7 +23,8 @@
 //! | memory | rounding to classes (15 bytes, or a quarter above 128); half a KiB a handle; what waits is bounded: see [`CacheLimits`] |
 //!
 //! **Running out.** Where the resource below refuses, the handle gives all that waits with it and in the depot back, and asks once more. The
-//! other handles do the same at their next release. What waits with a thread that does nothing stays there, within its bounds.
+//! other handles do the same at their next release, and each once more when it has released as many blocks as it allocated: the resource below
+//! is then as it was. What waits with a thread that does nothing stays there, within its bounds.
 //!
 //! **Threads.** A handle is one thread's; it may be sent. Dropping it, say at the end of a thread, leaves whole batches in the depot and gives the
 //! rest back. Dropping the [`ThreadCached`] gives the depot back. Blocks may be released through any handle of any equal resource. Used

@@ -18,7 +18,7 @@ impl<R: MemoryResource> CacheHandle<'_, R> {
         below: impl Fn(Layout) -> Result<MemoryBlock, AllocError>,
     ) -> Result<MemoryBlock, AllocError> {
         let ask = || self.shared.allocate_as_class(layout, &below);
-        ask().or_else(|error| self.shared.retry(error, || self.flush(), ask))
+        ask().or_else(|error| self.shared.retry(error, || self.flush_under_pressure(), ask))
     }
 }
 
@@ -70,10 +70,12 @@ unsafe impl<R: MemoryResource> MemoryResource for CacheHandle<'_, R> {
     #[inline]
     fn allocate(&self, layout: Layout) -> Result<MemoryBlock, AllocError> {
         let class = self.shared.class_of(layout.size(), Alignment::from_layout(layout));
-        match class.and_then(|class| self.take(class)) {
-            Some(block) => Ok(block),
-            None => self.allocate_below(layout, |layout| self.shared.inner.allocate(layout)),
-        }
+        let block = match class.and_then(|class| self.take(class)) {
+            Some(block) => block,
+            None => self.allocate_below(layout, |layout| self.shared.inner.allocate(layout))?,
+        };
+        self.count_allocation();
+        Ok(block)
     }
 
     #[inline]
@@ -84,6 +86,7 @@ unsafe impl<R: MemoryResource> MemoryResource for CacheHandle<'_, R> {
             // SAFETY: this function's contract.
             None => unsafe { self.shared.inner.deallocate(block, align) },
         }
+        self.count_release();
     }
 
     unsafe fn reallocate(
@@ -101,7 +104,7 @@ unsafe impl<R: MemoryResource> MemoryResource for CacheHandle<'_, R> {
             }
             Some(answer) => answer.or_else(|error| {
                 let again = || below().unwrap_or(Err(error));
-                self.shared.retry(error, || self.flush(), again)
+                self.shared.retry(error, || self.flush_under_pressure(), again)
             }),
         }
     }
@@ -111,9 +114,12 @@ unsafe impl<R: MemoryResource> MemoryResource for CacheHandle<'_, R> {
         if let Some(block) = class.and_then(|class| self.take(class)) {
             // SAFETY: ours until it is returned.
             unsafe { block.as_ptr().write_bytes(0, block.len()) };
+            self.count_allocation();
             return Ok(block);
         }
-        self.allocate_below(layout, |layout| self.shared.inner.allocate_zeroed(layout))
+        let block = self.allocate_below(layout, |layout| self.shared.inner.allocate_zeroed(layout))?;
+        self.count_allocation();
+        Ok(block)
     }
 
     fn identity(&self) -> ResourceId {
@@ -156,9 +162,7 @@ unsafe impl<R: MemoryResource> MemoryResource for ThreadCached<R> {
                 // SAFETY: this function's contract.
                 unsafe { reallocate_by_moving(self, block, new_size, align) }
             }
-            Some(answer) => {
-                answer.or_else(|error| self.retry(error, || 0, || below().unwrap_or(Err(error))))
-            }
+            Some(answer) => answer.or_else(|error| self.retry(error, || 0, || below().unwrap_or(Err(error)))),
         }
     }
 
