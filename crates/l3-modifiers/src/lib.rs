@@ -32,7 +32,7 @@
 //! | [`Locked`] | lets threads share what is made for one | a lock | – |
 //! | [`Guarded`] | canaries and fill patterns around each block | a pass over the bytes | 6 words |
 //! | [`Sampled`] | tells of some blocks, chosen by their bytes | an atomic addition; eight loads | – |
-//! | [`Tagged`] | counts and budgets for each subsystem | three atomic operations | 1 word |
+//! | [`Tagged`] | counts and budgets for each subsystem | two atomic read-modify-writes | 1 word |
 //! | [`ThreadCached`] | keeps freed blocks with the thread that freed them | two words read or written | rounding to classes |
 //! | [`Traced`] | records each operation for a reader | an exchange and four words | – |
 //! | [`Tracked`] | a list of what is live, and from where | a lock and two links | 8 words |

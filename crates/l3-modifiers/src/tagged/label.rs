@@ -82,7 +82,7 @@ pub(super) unsafe fn read(block: MemoryBlock) -> Result<MemoryTag, Damage> {
 ///
 /// # Safety
 ///
-/// As for [`write`].
+/// As for [`write()`].
 pub(super) unsafe fn release(block: MemoryBlock) {
     // SAFETY: this function's contract.
     let label = unsafe { label_of(block) };

@@ -8,7 +8,7 @@
 //!
 //! | operation | cost |
 //! | --- | --- |
-//! | `allocate`, `deallocate` | a word written or compared behind the block, and three relaxed atomic operations on the tag's cache line |
+//! | `allocate`, `deallocate` | a word written or compared behind the block, and two atomic read-modify-writes each, relaxed, on the tag's cache line |
 //! | `reallocate` | the resource's, and as above; the block keeps its tag |
 //! | `enter`, the end of a scope | an exchange, a store |
 //! | `usage` | ten loads |
