@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn every_size_gets_the_smallest_class_that_holds_it() {
-        for size in 0..=LARGEST {
+        for size in (0..=LARGEST).step_by(if cfg!(miri) { 31 } else { 1 }) {
             let class = class_of(size);
             assert!(class < CLASSES && size <= length(class), "{size}");
             assert!(class == 0 || length(class - 1) < size, "{size} fits in {}", length(class - 1));

@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn every_event_comes_back_from_its_bytes() {
-        for log2 in 0..usize::BITS {
+        for log2 in (0..usize::BITS).step_by(if cfg!(miri) { 21 } else { 1 }) {
             let align = Alignment::new(1 << log2).unwrap();
             for (address, size) in [(usize::MAX, 0), (1, usize::MAX >> 9), (1 << log2, 1 << (log2 % 20))] {
                 let mut events = [
