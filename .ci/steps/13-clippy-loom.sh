@@ -7,4 +7,5 @@ status=0
 cargo clippy --quiet -p stratalloc-primitives --lib --tests -- -D warnings || status=1
 cargo clippy --quiet -p stratalloc-heap --lib --profile test -- -D warnings || status=1
 cargo clippy --quiet -p stratalloc-strategies --lib --profile test -- -D warnings || status=1
+cargo clippy --quiet -p stratalloc-modifiers --lib --profile test -- -D warnings || status=1
 exit $status

@@ -9,5 +9,5 @@ status=0
 cargo test --quiet --release -p stratalloc-primitives --lib --tests || status=1
 cargo test --quiet --release -p stratalloc-heap --lib || status=1
 cargo test --quiet --release -p stratalloc-strategies --lib || status=1
-cargo test --quiet --release -p stratalloc-modifiers --test loom_spin_lock || status=1
+cargo test --quiet --release -p stratalloc-modifiers --lib --test loom_spin_lock || status=1
 exit $status

@@ -21,6 +21,10 @@ pub enum DamageKind {
     Underflow,
     /// Bytes after it were overwritten.
     Overflow,
+    /// The mark behind it is not its own: it was overwritten, the block has another length, or it never was one of this resource.
+    NotAsMade,
+    /// Its bytes were written to after its release.
+    LateWrite,
 }
 
 /// A block that is not as it should be.
@@ -101,6 +105,10 @@ impl fmt::Display for Damage {
             DamageKind::WrongSize => "is handed back, but was requested with another length",
             DamageKind::Underflow => "was written to before its start, or is not of this resource",
             DamageKind::Overflow => "was written to behind its end",
+            DamageKind::NotAsMade => {
+                "was written to behind its end, has another length, or is not of this resource"
+            }
+            DamageKind::LateWrite => "was written to after its release",
         })?;
         match offset {
             Some(offset @ ..0) => write!(f, ", {} bytes before", offset.unsigned_abs()),

@@ -31,11 +31,18 @@
 //! | [`Counted`] | counts blocks and bytes | two to four atomic additions | – |
 //! | [`Locked`] | lets threads share what is made for one | a lock | – |
 //! | [`Guarded`] | canaries and fill patterns around each block | a pass over the bytes | 6 words |
+//! | [`Sampled`] | tells of some blocks, chosen by their bytes | an atomic addition; eight loads | – |
+//! | [`Tagged`] | counts and budgets for each subsystem | two atomic read-modify-writes | 1 word |
+//! | [`ThreadCached`] | keeps freed blocks with the thread that freed them | two words read or written | rounding to classes |
+//! | [`Traced`] | records each operation for a reader | an exchange and four words | – |
 //! | [`Tracked`] | a list of what is live, and from where | a lock and two links | 8 words |
 //!
 //! Which order: what looks at the caller's bytes goes outside ([`Guarded`] over [`Fallback`], not below it), [`Locked`] goes around whatever is
 //! not `Sync`, [`Counted`] goes where the count is wanted.
 #![no_std]
+
+#[cfg(all(loom, test))]
+extern crate alloc;
 
 pub mod counted;
 mod damage;
@@ -43,9 +50,16 @@ pub mod fallback;
 pub mod guarded;
 mod info;
 pub mod locked;
+#[cfg(all(loom, test))]
+mod models;
 mod moving;
+mod numbered;
 mod padded;
+pub mod sampled;
 pub mod segregate;
+pub mod tagged;
+pub mod thread_cached;
+pub mod traced;
 pub mod tracked;
 
 pub use counted::{Counted, Counts};
@@ -53,5 +67,9 @@ pub use damage::{Damage, DamageHook, DamageKind, set_damage_hook};
 pub use fallback::{ChainError, Fallback, FallbackChain, LinkFailure};
 pub use guarded::Guarded;
 pub use locked::{Locked, RawLock, SpinLock};
+pub use sampled::{Sample, SampleCounts, SampleObserver, Sampled};
 pub use segregate::Segregate;
+pub use tagged::{Budget, TagHandle, TagScope, TagUsage, Tagged};
+pub use thread_cached::{CacheHandle, CacheLimits, ThreadCached};
+pub use traced::{Event, Record, Ring, TraceSink, Traced};
 pub use tracked::{Here, LiveBlock, Tracked};

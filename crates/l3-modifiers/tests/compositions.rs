@@ -7,8 +7,12 @@ use std::alloc::System as Global;
 
 use stratalloc_modifiers::{Counted, Fallback, FallbackChain, Guarded, Locked, Segregate, Tracked};
 use stratalloc_resource::conformance::{self, Config, Failure, Report};
-use stratalloc_resource::{AllocError, Collect, FromGlobal, MemoryResource, Validate};
+use stratalloc_resource::{Alignment, AllocError, Collect, FromGlobal, MemoryResource, OwnedBlock, Validate};
 use stratalloc_strategies::buddy::Buddy;
+use stratalloc_strategies::lock_free_pool::LockFreePool;
+use stratalloc_strategies::mem_pool::MemPool;
+use stratalloc_strategies::pool::{Pool, PoolConfig};
+use stratalloc_strategies::slab::{Slab, SlabConfig};
 use stratalloc_strategies::system::System;
 use stratalloc_strategies::tlsf::{GrowingTlsf, Tlsf};
 
@@ -45,6 +49,53 @@ fn fallback_of_segregate_of_buddy_and_tlsf_to_system() {
     let (buddy, tlsf) = (whole.first().small(), whole.first().large());
     assert_eq!((buddy.usage().used, tlsf.usage().used), (0, 0), "each block went home");
     whole.first().validate().unwrap();
+}
+
+#[test]
+fn fallback_of_segregate_of_pool_and_tlsf_to_system() {
+    let (mut small, mut large) = (memory(20_000), memory(300_000));
+    let pool = Pool::over(PoolConfig::new(256, Alignment::constant::<64>()), &mut small).unwrap();
+    let whole: Fallback<Segregate<256, Pool<'_>, Tlsf<'_>>, System> =
+        Fallback::new(Segregate::new(pool, tlsf(&mut large)), System);
+    passed(conformance::local_resource(&whole, &config()));
+    // More blocks of 256 bytes than the pool has: the rest is the system's, not Tlsf's.
+    let layout = Layout::from_size_align(256, 16).unwrap();
+    let blocks: Vec<_> = (0..100).map(|_| OwnedBlock::new(&whole, layout).unwrap()).collect();
+    let (pool, tlsf) = (whole.first().small(), whole.first().large());
+    assert_eq!((pool.usage().live, tlsf.usage().used), (pool.usage().total, 0));
+    drop(blocks);
+    assert_eq!((pool.usage().live, tlsf.usage().used), (0, 0), "each block went home");
+    whole.first().validate().unwrap();
+}
+
+#[test]
+fn segregate_of_slab_and_a_growing_tlsf() {
+    let mut bytes = memory(40_000);
+    let slab = Slab::over(SlabConfig::new(128, Alignment::constant::<64>()), &mut bytes).unwrap();
+    let growing: GrowingTlsf<_, 24, 32> = GrowingTlsf::new(global(), 65_536).unwrap();
+    let split: Segregate<128, _, _> = Segregate::new(Fallback::new(slab, global()), growing);
+    passed(conformance::local_resource(&split, &config()));
+    assert_eq!((split.small().first().usage().live, split.large().usage().used), (0, 0));
+}
+
+#[test]
+fn fallback_of_a_lock_free_pool_to_the_global_allocator_for_many_threads() {
+    let mut bytes = memory(64_000);
+    let pool = LockFreePool::over(PoolConfig::new(512, Alignment::constant::<64>()), &mut bytes).unwrap();
+    let mut whole = Fallback::new(pool, global());
+    passed(conformance::resource(&whole, &config()));
+    assert_eq!(whole.parts_mut().0.usage().live, 0);
+}
+
+#[test]
+fn fallback_of_a_pool_to_two_levels_of_pools() {
+    let mut bytes = memory(16_000);
+    let pool = Pool::over(PoolConfig::new(64, Alignment::constant::<16>()), &mut bytes).unwrap();
+    let levels: MemPool<_> = MemPool::new(global()).unwrap();
+    let whole = Fallback::new(pool, levels);
+    passed(conformance::local_resource(&whole, &config()));
+    assert_eq!(whole.first().usage().live, 0);
+    whole.second().validate().unwrap();
 }
 
 #[test]

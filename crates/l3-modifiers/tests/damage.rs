@@ -5,7 +5,7 @@ use core::alloc::Layout;
 use core::mem::MaybeUninit;
 use std::alloc::System as Global;
 
-use stratalloc_modifiers::{Damage, Guarded, Tracked, set_damage_hook};
+use stratalloc_modifiers::{Damage, Guarded, Tagged, ThreadCached, Tracked, set_damage_hook};
 use stratalloc_resource::{Alignment, FromGlobal, MemoryBlock, MemoryResource};
 use stratalloc_strategies::tlsf::Tlsf;
 
@@ -134,6 +134,92 @@ fn tracked_underflow() {
             poke(block, offset);
         }
         release(tracked, block);
+    });
+}
+
+#[test]
+fn tagged_overflow_by_one() {
+    let what = ("tagged", "was written to behind its end, has another length, or is not of this resource");
+    reported("tagged_overflow_by_one", what, Tagged::<_>::new, |tagged, block| {
+        poke(block, 100);
+        release(tagged, block);
+    });
+}
+
+#[test]
+fn tagged_wrong_size() {
+    let what = ("tagged", "was written to behind its end, has another length, or is not of this resource");
+    reported("tagged_wrong_size", what, Tagged::<_>::new, |tagged, block| {
+        release(tagged, block.truncated(50).unwrap());
+    });
+}
+
+#[test]
+fn tagged_double_release() {
+    let what = ("tagged", "is released, but was released before");
+    reported("tagged_double_release", what, Tagged::<_>::new, |tagged, block| {
+        release(tagged, block);
+        release(tagged, block);
+    });
+}
+
+#[test]
+fn tagged_growth_of_a_released_block() {
+    let what = ("tagged", "is released, but was released before");
+    reported("tagged_growth_of_a_released_block", what, Tagged::<_>::new, |tagged, block| {
+        release(tagged, block);
+        // SAFETY: not given: the mistake that is looked for.
+        let _ = unsafe { tagged.reallocate(block, 200, Alignment::ONE) };
+    });
+}
+
+/// As [`reported`], with a handle of thread caches, whose blocks of 100 bytes have 112.
+fn reported_by_a_cache(
+    test: &str,
+    what: &str,
+    misuse: fn(&stratalloc_modifiers::CacheHandle<'_, Tlsf<'static>>, MemoryBlock),
+) {
+    let said = child::last_words(test, || {
+        let memory: &mut [MaybeUninit<u8>] = Box::leak(vec![MaybeUninit::uninit(); 4096].into_boxed_slice());
+        let cached = ThreadCached::new(Tlsf::over(memory).unwrap());
+        let handle = cached.handle();
+        let block = handle.allocate(Layout::from_size_align(SIZE, 1).unwrap()).unwrap();
+        println!("expected: {:#x} ", block.address());
+        misuse(&handle, block);
+    });
+    let address = said.split("expected: ").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap();
+    assert!(said.contains(&format!("thread cached: the block of 112 bytes at {address} {what}")), "{said}");
+}
+
+#[test]
+fn thread_cached_write_after_release() {
+    let what = "was written to after its release";
+    reported_by_a_cache("thread_cached_write_after_release", what, |handle, block| {
+        release(handle, block);
+        poke(block, 3);
+        let _ = handle.allocate(Layout::from_size_align(SIZE, 1).unwrap());
+    });
+}
+
+#[test]
+fn thread_cached_write_after_release_found_by_flush() {
+    let what = "was written to after its release";
+    reported_by_a_cache("thread_cached_write_after_release_found_by_flush", what, |handle, block| {
+        release(handle, block);
+        poke(block, 9);
+        handle.flush();
+    });
+}
+
+#[test]
+#[cfg_attr(not(debug_assertions), ignore = "looked for in debug builds only")]
+fn thread_cached_double_release() {
+    let what = "is released, but was released before";
+    reported_by_a_cache("thread_cached_double_release", what, |handle, block| {
+        let other = handle.allocate(Layout::from_size_align(SIZE, 1).unwrap()).unwrap();
+        release(handle, block);
+        release(handle, other);
+        release(handle, block);
     });
 }
 

@@ -104,6 +104,19 @@ impl<A, B> Fallback<A, B> {
     pub const fn second(&self) -> &B {
         &self.second
     }
+
+    /// Both, to change them: a frame is reset this way.
+    ///
+    /// ```
+    /// use stratalloc_modifiers::Fallback;
+    ///
+    /// let mut both = Fallback::new(1, 2);
+    /// *both.parts_mut().0 = 3;
+    /// assert_eq!(both.first(), &3);
+    /// ```
+    pub const fn parts_mut(&mut self) -> (&mut A, &mut B) {
+        (&mut self.first, &mut self.second)
+    }
 }
 
 impl<A: MemoryResource + Owns, B: MemoryResource> Fallback<A, B> {

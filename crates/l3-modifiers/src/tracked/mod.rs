@@ -30,11 +30,11 @@ use core::cell::Cell;
 use core::fmt;
 use core::panic::Location;
 use core::ptr::NonNull;
-use core::sync::atomic::AtomicUsize;
 
 use stratalloc_resource::Violation;
 
 use crate::locked::{RawLock, SpinLock};
+use crate::numbered::Number;
 
 pub use here::Here;
 pub use record::LiveBlock;
@@ -71,7 +71,7 @@ pub struct Tracked<R, L: RawLock = SpinLock> {
     bytes: Cell<usize>,
     serial: Cell<usize>,
     /// Tells this value from others; 0 until somebody asks.
-    number: AtomicUsize,
+    number: Number,
     at_drop: Option<fn(&LiveBlock)>,
 }
 
@@ -108,7 +108,7 @@ impl<R, L: RawLock> Tracked<R, L> {
             blocks: Cell::new(0),
             bytes: Cell::new(0),
             serial: Cell::new(0),
-            number: AtomicUsize::new(0),
+            number: Number::new(),
             at_drop: None,
         }
     }

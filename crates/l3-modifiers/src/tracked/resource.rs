@@ -1,7 +1,6 @@
 //! The contract, and how blocks enter and leave the list.
 
 use core::alloc::Layout;
-use core::sync::atomic::{AtomicUsize, Ordering};
 
 use stratalloc_resource::{
     Alignment, AllocError, Collect, MemoryBlock, MemoryResource, ResourceId, ResourceInfo, Validate,
@@ -13,11 +12,8 @@ use super::{Source, Tracked};
 use crate::damage::report;
 use crate::locked::RawLock;
 
-/// The kind of the identity, which is composed of a number, where that is counted, and the inner one's.
+/// The kind of the identity, which is made of a number and the inner one's.
 struct TrackedKind;
-
-/// How many were asked for their identity.
-static NUMBERS: AtomicUsize = AtomicUsize::new(0);
 
 impl<R: MemoryResource, L: RawLock> Tracked<R, L> {
     /// A block with its record, in the list.
@@ -143,15 +139,7 @@ unsafe impl<R: MemoryResource, L: RawLock> MemoryResource for Tracked<R, L> {
     }
 
     fn identity(&self) -> ResourceId {
-        let mut number = self.number.load(Ordering::Relaxed);
-        if number == 0 {
-            let fresh = NUMBERS.fetch_add(1, Ordering::Relaxed) + 1;
-            let answer = self.number.compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed);
-            number = answer.err().unwrap_or(fresh);
-        }
-        let part = ResourceId::new::<TrackedKind>;
-        let counter = core::ptr::from_ref(&NUMBERS).addr();
-        ResourceId::composed::<TrackedKind>(&[part(counter), part(number), self.inner.identity()])
+        self.number.identity::<TrackedKind>(self.inner.identity())
     }
 
     fn info(&self) -> ResourceInfo<'_> {
