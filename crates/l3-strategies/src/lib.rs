@@ -19,6 +19,7 @@
 //! | [`slab`] | blocks of one size in slabs; objects that stay constructed | O(1), O(1) | one | many at one time and few at another; objects costly to make |
 //! | [`tlsf`] | two-level segregated fit | O(1), O(1) | one | any sizes under a bound on time |
 //! | [`buddy`] | halves of powers of two | O(log n), O(log n) | one | large blocks of powers of two, aligned to their size |
+//! | [`partition`] | an address range for itself, TLSF or slabs inside | theirs | one | types and subsystems whose freed memory nobody else may get |
 //! | [`system`] | pages of the operating system | a system call | any | the end of a chain |
 //!
 //! `Locked` of the modifiers makes any of them one for many threads; `Fallback` and `Segregate` compose them.
@@ -32,6 +33,9 @@ pub mod frame;
 #[cfg(target_has_atomic = "64")]
 pub mod lock_free_pool;
 pub mod mem_pool;
+// As `system` below.
+#[cfg(all(target_os = "linux", not(loom)))]
+pub mod partition;
 pub mod pool;
 pub mod slab;
 pub mod stack;
