@@ -153,6 +153,21 @@ fn what_does_not_fit_is_refused() {
     }
 }
 
+#[test]
+#[cfg_attr(miri, ignore = "Miri's pages are blocks of the system allocator")]
+fn guards_are_reserved_on_both_sides_and_cannot_be_read() {
+    let size = page::size();
+    let range = PartitionRange::new(PartitionConfig::new(size).with_guards(2)).unwrap();
+    let block = range.allocate(layout(size, 1)).unwrap();
+    for offset in [-2, -1, 1, 2] {
+        let guard = block.as_ptr().wrapping_offset(offset * size.cast_signed());
+        // SAFETY: only asked about.
+        let mapped = unsafe { vm::resident(core::ptr::NonNull::new(guard).unwrap(), size) };
+        assert_eq!(mapped, Ok(0), "reserved: {offset}");
+        assert_eq!(stratalloc_platform::probe::word_at(guard.addr()), None, "no access: {offset}");
+    }
+}
+
 #[cfg(not(miri))]
 mod deadly {
     use super::*;
