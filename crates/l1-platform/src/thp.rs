@@ -83,7 +83,8 @@ fn pool_path<'a>(size: usize, name: &[u8], buffer: &'a mut [u8; PATH]) -> Option
         kib /= 10;
     }
     let mut end = 0;
-    for part in [b"/sys/kernel/mm/hugepages/hugepages-".as_slice(), digits.get(first..)?, b"kB", name, b"\0"] {
+    for part in [b"/sys/kernel/mm/hugepages/hugepages-".as_slice(), digits.get(first..)?, b"kB", name, b"\0"]
+    {
         buffer.get_mut(end..end + part.len())?.copy_from_slice(part);
         end += part.len();
     }

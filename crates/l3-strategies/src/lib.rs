@@ -7,7 +7,7 @@
 //! | layer | 3 |
 //! | may use | `stratalloc-primitives`, `stratalloc-platform` (where there is one), `stratalloc-resource`, `core` |
 //! | used by | programs, the façade |
-//! | never does | make a system call outside of [`system`], call the global allocator, end a program over a mistake without a [`Misuse`] that names it |
+//! | never does | make a system call outside of [`system`], [`partition`] and [`huge_page`], call the global allocator, end a program over a mistake without a [`Misuse`] that names it |
 //!
 //! | module | strategy | allocate, release | threads | choose it for |
 //! | --- | --- | --- | --- | --- |
@@ -19,6 +19,7 @@
 //! | [`slab`] | blocks of one size in slabs; objects that stay constructed | O(1), O(1) | one | many at one time and few at another; objects costly to make |
 //! | [`tlsf`] | two-level segregated fit | O(1), O(1) | one | any sizes under a bound on time |
 //! | [`buddy`] | halves of powers of two | O(log n), O(log n) | one | large blocks of powers of two, aligned to their size |
+//! | [`huge_page`] | linear, in huge pages as far as there are any | O(1), all at once | one | large tables touched in no order |
 //! | [`partition`] | an address range for itself, TLSF or slabs inside | theirs | one | types and subsystems whose freed memory nobody else may get |
 //! | [`system`] | pages of the operating system | a system call | any | the end of a chain |
 //!
@@ -30,6 +31,9 @@ extern crate alloc;
 
 pub mod buddy;
 pub mod frame;
+// As `system` below.
+#[cfg(all(target_os = "linux", not(loom)))]
+pub mod huge_page;
 #[cfg(target_has_atomic = "64")]
 pub mod lock_free_pool;
 pub mod mem_pool;
