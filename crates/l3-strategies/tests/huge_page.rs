@@ -7,7 +7,7 @@
 use core::alloc::Layout;
 
 use proptest::prelude::*;
-use stratalloc_platform::{page, probe, thp};
+use stratalloc_platform::{page, probe, thp, vm};
 use stratalloc_resource::conformance::{self, Config, Failure, Report};
 use stratalloc_resource::{Alignment, AllocError, MemoryResource, Owns, Validate};
 use stratalloc_strategies::huge_page::{HugePageArena, HugePageConfig, HugePages, PageKind, WhyNot};
@@ -143,8 +143,11 @@ fn guards_lie_on_both_sides() {
     let pages = HugePages::new(HugePageConfig::new(1 << 20).without_explicit()).unwrap();
     let memory = pages.memory();
     assert!(probe::word_at(memory.address()).is_some() && probe::word_at(memory.end_address() - 8).is_some());
-    assert_eq!(probe::word_at(memory.address() - 8), None);
-    assert_eq!(probe::word_at(memory.end_address()), None);
+    for guard in [memory.as_ptr().wrapping_sub(page::size()), memory.as_ptr().wrapping_add(memory.len())] {
+        // SAFETY: only asked about.
+        let mapped = unsafe { vm::resident(core::ptr::NonNull::new(guard).unwrap(), page::size()) };
+        assert_eq!((mapped, probe::word_at(guard.addr())), (Ok(0), None), "reserved, and no access");
+    }
 }
 
 #[test]

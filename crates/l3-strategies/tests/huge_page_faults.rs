@@ -16,10 +16,13 @@ fn refusals_of_the_kernel_lead_to_the_next_kind() {
     // The reservation, its commit, the advice: each alone leads to plain pages, and each attempt is undone.
     if thp::mode() != thp::Mode::Never {
         for call in [Call::Map, Call::Protect, Call::Advise] {
+            let unmapped = fault::count(Call::Unmap);
             fault::arm(call, 1, 1);
             let pages = HugePages::new(config).unwrap();
             fault::disarm();
             assert_eq!(pages.kind(), PageKind::Plain, "{call:?}");
+            let undone = fault::count(Call::Unmap) - unmapped;
+            assert!(undone >= usize::from(call != Call::Map), "{call:?}: what was mapped for nothing goes");
             assert!(pages.declined().any(|other| other.kind == PageKind::Transparent && refused(other.why)));
         }
     }
