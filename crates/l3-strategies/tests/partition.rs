@@ -3,8 +3,10 @@
 //! Not covered: that the kernel gives a range whose addresses were kept to nobody; it does not by its own contract.
 #![cfg(target_os = "linux")]
 
+extern crate alloc;
+
+use alloc::collections::BTreeSet;
 use core::alloc::Layout;
-use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use stratalloc_platform::{page, vm};
