@@ -16,7 +16,7 @@ use super::words::Words;
 pub(super) struct Kernel;
 
 /// Attempts before the processor is left to others: the holder may be waiting for it.
-const SPINS: u32 = 32;
+const SPINS: u32 = lock::PATIENCE - lock::PATIENCE / 8;
 
 impl Processes for Kernel {
     fn is_alive(&self, mark: u64) -> bool {
