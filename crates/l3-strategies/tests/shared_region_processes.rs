@@ -15,7 +15,7 @@ const PLACE: &str = "STRATALLOC_SHARED_PLACE";
 
 /// Kills per test; `STRATALLOC_KILLS` makes it more.
 fn kills() -> u64 {
-    std::env::var("STRATALLOC_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(50)
+    std::env::var("STRATALLOC_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(40)
 }
 
 /// A child in a role, that goes with this value.
@@ -55,6 +55,7 @@ fn child() {
     let region = SharedRegion::attach(&CString::new(place).unwrap()).unwrap();
     match role.as_str() {
         "echo" => echo(&region),
+        "greedy" => greedy(&region),
         "busy" => busy(&region, u64::from(std::process::id())),
         other => panic!("{other}"),
     }
@@ -166,22 +167,31 @@ fn busy(region: &SharedRegion, seed: u64) {
     }
 }
 
+/// Does nothing but take and give back, until it is killed.
+fn greedy(region: &SharedRegion) {
+    region.message(1).unwrap().send(9);
+    loop {
+        drop(region.message(100));
+    }
+}
+
 #[test]
 fn a_process_is_killed_at_any_moment_and_the_other_goes_on() {
     let kills = kills();
     let region = SharedRegion::create(c"killed", 1 << 17).unwrap();
     let (mut random, mut held) = (Random(1), Vec::new());
     for round in 0..kills {
-        let mut child = Process::start("busy", &region);
+        // In every other round a child that nearly always has the lock, and nobody else who wants it.
+        let mut child = Process::start(if round % 2 == 0 { "busy" } else { "greedy" }, &region);
         drop(child.until(|| region.receive(9)));
-        let patience = random.next() % 300;
+        let patience = random.next() % 20_000;
         std::thread::scope(|scope| {
             // A thread that never has the lock: so it kills while others have it, the child too.
             let killer = scope.spawn(|| {
-                (0..patience).for_each(|_| std::thread::yield_now());
+                (0..patience).for_each(|_| core::hint::spin_loop());
                 child.0.kill()
             });
-            while !killer.is_finished() {
+            while round % 2 == 0 && !killer.is_finished() {
                 act(&region, &mut random, &mut held);
             }
             killer.join().unwrap().unwrap();
