@@ -3,8 +3,10 @@
 #![cfg(target_os = "linux")]
 #![cfg_attr(miri, allow(dead_code, unused_imports, reason = "Miri has no shared files"))]
 
+extern crate alloc;
+
+use alloc::ffi::CString;
 use core::alloc::Layout;
-use std::ffi::CString;
 use std::io::{Seek, SeekFrom, Write};
 
 use proptest::prelude::*;

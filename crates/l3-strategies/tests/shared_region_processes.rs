@@ -3,7 +3,11 @@
 //! A process is this test program again, told by a variable of its environment what to be.
 #![cfg(all(target_os = "linux", not(miri)))]
 
-use std::ffi::CString;
+extern crate alloc;
+
+use alloc::ffi::CString;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::process::{Child, Command, Stdio};
 
 use stratalloc_resource::Validate;
@@ -175,19 +179,31 @@ fn greedy(region: &SharedRegion) {
     }
 }
 
+/// Whether somebody has the lock: the sixth word of the region.
+fn is_locked(memory: &File) -> bool {
+    let mut word = [0; 8];
+    memory.read_exact_at(&mut word, 5 * 8).unwrap();
+    word != [0; 8]
+}
+
 #[test]
 fn a_process_is_killed_at_any_moment_and_the_other_goes_on() {
     let kills = kills();
     let region = SharedRegion::create(c"killed", 1 << 17).unwrap();
+    let memory = File::open(format!("/proc/self/fd/{}", region.descriptor().unwrap())).unwrap();
     let (mut random, mut held) = (Random(1), Vec::new());
     for round in 0..kills {
         // In every other round a child that nearly always has the lock, and nobody else who wants it.
         let mut child = Process::start(if round % 2 == 0 { "busy" } else { "greedy" }, &region);
         drop(child.until(|| region.receive(9)));
-        let patience = random.next() % 20_000;
+        let patience = random.next() % 2_000;
         std::thread::scope(|scope| {
             // A thread that never has the lock: so it kills while others have it, the child too.
             let killer = scope.spawn(|| {
+                // A child that was only just woken up may have to wait for a processor.
+                while round % 2 == 1 && !is_locked(&memory) {
+                    std::thread::yield_now();
+                }
                 (0..patience).for_each(|_| core::hint::spin_loop());
                 child.0.kill()
             });

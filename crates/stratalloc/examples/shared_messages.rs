@@ -3,8 +3,10 @@
 //!
 //! `cargo run --release --example shared_messages`
 
+extern crate alloc;
+
+use alloc::ffi::CString;
 use core::error::Error;
-use std::ffi::CString;
 use std::process::{Child, Command};
 use std::time::Instant;
 
