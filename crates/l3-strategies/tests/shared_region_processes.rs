@@ -65,9 +65,14 @@ fn child() {
     }
 }
 
+/// The lowest byte.
+fn low(number: usize) -> u8 {
+    number.to_le_bytes()[0]
+}
+
 /// The byte at a place of a message of this length and number.
 fn mark(len: usize, number: u8, place: usize) -> u8 {
-    number.wrapping_mul(31) ^ (len.wrapping_mul(7).wrapping_add(place.wrapping_mul(13)) & 0xFF) as u8
+    number.wrapping_mul(31) ^ low(len.wrapping_mul(7).wrapping_add(place.wrapping_mul(13)))
 }
 
 fn fill(message: &mut Message<'_>, number: u8) {
@@ -105,7 +110,7 @@ fn two_processes_exchange_messages() {
     let mut child = Process::start("echo", &region);
     for number in 0..20_000_usize {
         let len = 1 + number * 37 % 900;
-        let name = (number & 0xFF) as u8;
+        let name = low(number);
         let mut message = region.message(len).unwrap();
         fill(&mut message, name);
         message.send(0);
@@ -114,7 +119,7 @@ fn two_processes_exchange_messages() {
             let answer = child.until(|| region.receive(1));
             let asked = number - 100;
             assert_eq!(answer.len(), 1 + asked * 37 % 900);
-            assert_eq!(checked(&answer), Some(!((asked & 0xFF) as u8)));
+            assert_eq!(checked(&answer), Some(!low(asked)));
         }
     }
     for _ in 0..100 {
@@ -144,7 +149,7 @@ fn act<'r>(region: &'r SharedRegion, random: &mut Random, held: &mut Vec<Message
             if let Ok(mut message) =
                 region.message(1 + random.next() % if choice % 64 < 4 { 3000 } else { 200 })
             {
-                fill(&mut message, (choice >> 9 & 0xFF) as u8);
+                fill(&mut message, low(choice >> 9));
                 held.push(message);
             }
         }
