@@ -22,6 +22,9 @@ use super::validate::validate;
 use super::words::Words;
 use super::{participant, words};
 
+/// Where a block is, what its head says, its message's length.
+type Entry = (u64, Head, u64);
+
 /// A region's bytes.
 struct Image(Vec<AtomicU64>);
 
@@ -45,7 +48,7 @@ impl Image {
     }
 
     /// All that an operation may change, as its callers see it: blocks with owners and lengths, queues, counts.
-    fn state(&self) -> (Vec<(u64, Head, u64)>, Vec<Vec<u64>>) {
+    fn state(&self) -> (Vec<Entry>, Vec<Vec<u64>>) {
         let words = self.words();
         let blocks = block::walk(&words).map(|(at, head)| (at, head, words.get(at + LENGTH)));
         // Word 3 of a free block is a link, whose order may differ.
@@ -193,7 +196,7 @@ fn check_deaths(before: &Image, op: Op) -> u64 {
             return stores;
         }
         // What the dead held goes, and nobody else's.
-        let others = |state: &[(u64, Head, u64)]| -> Vec<_> {
+        let others = |state: &[Entry]| -> Vec<_> {
             state.iter().filter(|(_, head, _)| head.owner > 1).map(|(at, head, _)| (*at, *head)).collect()
         };
         let kept = others(&state.0);
