@@ -97,7 +97,7 @@ fn check(preemptions: Option<usize>, body: impl Fn() + Sync + Send + 'static) {
 
 /// Two threads of living processes take turns.
 ///
-/// Weakened and seen failing: WEAK_ONE.
+/// Weakened and seen failing: the lock's exchange relaxed, the store that gives it back relaxed: "Concurrent write accesses to `UnsafeCell`".
 #[test]
 fn loom_one_at_a_time_sees_what_the_other_did() {
     check(None, || {
@@ -125,7 +125,7 @@ fn check_end(world: &World, stores: u64, living: u64) {
 
 /// A process dies after each number of stores, while another one waits for the lock or has it.
 ///
-/// Weakened and seen failing: WEAK_TWO.
+/// Weakened and seen failing: no undo: "LOCK-REST"; exchange or store relaxed: as above.
 #[test]
 fn loom_a_process_dies_while_another_works() {
     for stores in STORES {
@@ -146,7 +146,7 @@ fn loom_a_process_dies_while_another_works() {
 
 /// Two processes find the lock of a dead one: exactly one takes over, and the other finds its work done.
 ///
-/// Weakened and seen failing: WEAK_THREE.
+/// Weakened and seen failing: no undo: "LOCK-REST"; exchange or store relaxed: as above.
 #[test]
 fn loom_a_dead_holder_s_lock_is_taken_over_once() {
     for stores in STORES {
