@@ -34,9 +34,14 @@ pub(super) trait Processes {
 
 /// Attempts before the first question whether the holder still runs, which costs some ten microseconds: longer than any operation. By
 /// then others had the processor, so the holder was either interrupted or is dead.
-pub(super) const PATIENCE: u32 = if cfg!(loom) { 0 } else { 128 };
+pub(super) const PATIENCE: u32 = 128;
 /// Attempts between two questions: each lets others run, which takes as long as they like.
-const INTERVAL: u32 = if cfg!(loom) { 1 } else { 8 };
+const INTERVAL: u32 = 8;
+
+/// Whether to ask now. Loom, whose time is precious, always does.
+fn worth_asking(attempts: u32) -> bool {
+    cfg!(loom) || (attempts >= PATIENCE && attempts.is_multiple_of(INTERVAL))
+}
 
 /// The lock, held.
 #[derive(Debug)]
@@ -50,7 +55,7 @@ pub(super) fn acquire<'w, 'r>(words: &'w Words<'r>, mark: u64, world: &impl Proc
     loop {
         match words.exchange(AT_LOCK, 0, mark) {
             Ok(()) => return Guard { words },
-            Err(holder) if attempts >= PATIENCE && attempts % INTERVAL == 0 && !world.is_alive(holder) => {
+            Err(holder) if worth_asking(attempts) && !world.is_alive(holder) => {
                 if words.exchange(AT_LOCK, holder, mark).is_ok() {
                     return take_over(words);
                 }

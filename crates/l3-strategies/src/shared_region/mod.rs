@@ -26,7 +26,7 @@
 //! | --- | --- |
 //! | allocate, free, send, receive | O(1): the lock (one exchange, one store), 10 to 30 words changed at four stores each |
 //! | while another has the lock | 128 attempts, the last ones yielding; then a question to the kernel after every eighth |
-//! | [`reclaim`](SharedRegion::reclaim), [`validate`](Validate::validate) | O(blocks), with the lock held |
+//! | [`reclaim`](SharedRegion::reclaim), [`validate`](stratalloc_resource::Validate::validate) | O(blocks), with the lock held |
 //! | `owns`, offset to pointer and back | O(1), no lock |
 //! | memory | 5 KiB, 32 bytes per block, rounding to 32 bytes |
 //!
