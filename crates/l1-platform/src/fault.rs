@@ -19,7 +19,7 @@ use crate::error::OsError;
 /// The calls that can be refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call {
-    /// `mmap`: [`reserve`](crate::vm::reserve), [`map_at`](crate::vm::map_at).
+    /// `mmap`: [`reserve`](crate::vm::reserve), [`reserve_huge`](crate::vm::reserve_huge), [`map_at`](crate::vm::map_at).
     Map,
     /// `munmap`: [`release`](crate::vm::release) and the trimming inside `reserve`.
     Unmap,

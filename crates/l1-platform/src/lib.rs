@@ -7,7 +7,7 @@
 //! | layer | 1, platform |
 //! | may use | `core`, raw system calls, a handful of libc functions (below); no crate, not even `stratalloc-primitives` |
 //! | used by | the heap, the strategies that map memory, the shared library, the command line |
-//! | never does | allocate, panic, unwind, lock, touch `errno`, keep a descriptor open, cache what can change |
+//! | never does | allocate, panic, unwind, lock, touch `errno`, keep a descriptor open (but in an `shm::File`), cache what can change |
 //!
 //! From libc come only: `getauxval`, `clock_gettime`, `environ`, the three `pthread_key` functions, and, where libc has it,
 //! `__cxa_thread_atexit_impl`.
@@ -28,6 +28,7 @@
 //! | module | what it answers |
 //! |---|---|
 //! | [`vm`] | the contract of page ranges, and one file per operating system that fulfils it |
+//! | [`shm`] | memory that several processes have |
 //! | [`probe`] | can this word be read, and what does it say? |
 //! | [`page`] | how large is a page, a huge page? |
 //! | [`thp`] | does the kernel use huge pages, and are some set aside? |
@@ -37,7 +38,7 @@
 //! | [`stack`] | a call on another stack |
 //! | [`access_fault`] | who touched memory that may not be touched? |
 //! | [`alternative_stack`] | a stack for signal handlers |
-//! | [`process`] | which process is this and what has it used? End it at once |
+//! | [`process`] | which process is this and what has it used? Does another one still run? End it at once |
 //! | [`fork`] | which copy of the address space is this? |
 //! | [`weak_symbol!`] | where is a function that libc, or the C++ runtime, may lack? |
 //! | [`clock`] | what time is it, cheaply? |
@@ -69,6 +70,7 @@ pub mod page;
 pub mod probe;
 pub mod process;
 pub mod report;
+pub mod shm;
 pub mod signals;
 pub mod stack;
 pub mod thp;

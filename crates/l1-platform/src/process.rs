@@ -5,6 +5,10 @@ use core::ffi::c_long;
 use crate::sys::{self, nr};
 use crate::{page, text};
 
+mod mark;
+
+pub use mark::Mark;
+
 /// The process id, asked from the kernel each time: right in the child of a `fork`, too.
 #[must_use]
 pub fn id() -> u32 {

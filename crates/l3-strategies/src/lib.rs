@@ -7,7 +7,7 @@
 //! | layer | 3 |
 //! | may use | `stratalloc-primitives`, `stratalloc-platform` (where there is one), `stratalloc-resource`, `core` |
 //! | used by | programs, the façade |
-//! | never does | make a system call outside of [`system`], [`reserved`] and [`fiber_stacks`], call the global allocator, end a program over a mistake without a [`Misuse`] that names it |
+//! | never does | make a system call outside of [`system`], [`reserved`], [`fiber_stacks`], [`partition`], [`huge_page`] and [`shared_region`], call the global allocator, end a program over a mistake without a [`Misuse`] that names it |
 //!
 //! | module | strategy | allocate, release | threads | choose it for |
 //! | --- | --- | --- | --- | --- |
@@ -21,6 +21,9 @@
 //! | [`buddy`] | halves of powers of two | O(log n), O(log n) | one | large blocks of powers of two, aligned to their size |
 //! | [`reserved`] | addresses reserved at once, committed as needed, between guard pages | O(1), all at once | one | what a large frame grows in |
 //! | [`fiber_stacks`] | guarded stacks, cached per thread | O(1), O(1) | any | fibers and coroutines |
+//! | [`huge_page`] | linear, in huge pages as far as there are any | O(1), all at once | one | large tables touched in no order |
+//! | [`partition`] | an address range for itself, TLSF or slabs inside | theirs | one | types and subsystems whose freed memory nobody else may get |
+//! | [`shared_region`] | blocks in memory that processes share | O(1) under a lock that survives its owner | any, of any process | messages between processes, one of which may crash |
 //! | [`system`] | pages of the operating system | a system call | any | the end of a chain |
 //!
 //! `Locked` of the modifiers makes any of them one for many threads; `Fallback` and `Segregate` compose them.
@@ -34,13 +37,21 @@ pub mod buddy;
 #[cfg(all(target_os = "linux", target_has_atomic = "64", not(loom)))]
 pub mod fiber_stacks;
 pub mod frame;
+// As `system` below.
+#[cfg(all(target_os = "linux", not(loom)))]
+pub mod huge_page;
 #[cfg(target_has_atomic = "64")]
 pub mod lock_free_pool;
 #[cfg(target_has_atomic = "64")]
 pub mod mem_pool;
+// As `system` below.
+#[cfg(all(target_os = "linux", not(loom)))]
+pub mod partition;
 pub mod pool;
 #[cfg(target_os = "linux")]
 pub mod reserved;
+#[cfg(target_os = "linux")]
+pub mod shared_region;
 pub mod slab;
 pub mod stack;
 // Under loom its static cannot be made; it has no protocol of its own to model.

@@ -4,13 +4,17 @@ use core::arch::{asm, naked_asm};
 
 /// Numbers from the kernel's `include/uapi/asm-generic/unistd.h`.
 pub(crate) mod nr {
+    pub(crate) const FCNTL: usize = 25;
+    pub(crate) const FTRUNCATE: usize = 46;
     pub(crate) const OPENAT: usize = 56;
     pub(crate) const CLOSE: usize = 57;
+    pub(crate) const LSEEK: usize = 62;
     pub(crate) const READ: usize = 63;
     pub(crate) const WRITE: usize = 64;
     pub(crate) const EXIT_GROUP: usize = 94;
     pub(crate) const SCHED_GETAFFINITY: usize = 123;
     pub(crate) const SCHED_YIELD: usize = 124;
+    pub(crate) const KILL: usize = 129;
     pub(crate) const TGKILL: usize = 131;
     pub(crate) const SIGALTSTACK: usize = 132;
     pub(crate) const RT_SIGACTION: usize = 134;
@@ -28,6 +32,7 @@ pub(crate) mod nr {
     pub(crate) const MBIND: usize = 235;
     pub(crate) const MOVE_PAGES: usize = 239;
     pub(crate) const PRLIMIT64: usize = 261;
+    pub(crate) const MEMFD_CREATE: usize = 279;
 }
 
 /// One system call; the raw answer.

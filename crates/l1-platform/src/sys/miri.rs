@@ -20,6 +20,12 @@ pub(crate) mod nr {
     pub(crate) const PRLIMIT64: usize = 0;
     pub(crate) const GETCPU: usize = 0;
     pub(crate) const RT_SIGPROCMASK: usize = 0;
+    pub(crate) const MMAP: usize = 0;
+    pub(crate) const LSEEK: usize = 0;
+    pub(crate) const KILL: usize = 0;
+    pub(crate) const FCNTL: usize = 0;
+    pub(crate) const FTRUNCATE: usize = 0;
+    pub(crate) const MEMFD_CREATE: usize = 0;
     pub(crate) const RT_SIGACTION: usize = 0;
     pub(crate) const SIGALTSTACK: usize = 0;
     pub(crate) const TGKILL: usize = 0;

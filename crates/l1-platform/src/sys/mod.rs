@@ -58,7 +58,7 @@ pub(crate) type Fd = i32;
 
 /// The descriptor as a register value: sign-extended, as the kernel expects `int` arguments.
 #[inline]
-fn word(fd: Fd) -> usize {
+pub(crate) fn word(fd: Fd) -> usize {
     (fd as isize).cast_unsigned()
 }
 

@@ -11,9 +11,12 @@ pub(crate) mod nr {
     pub(crate) const READ: usize = 3;
     pub(crate) const WRITE: usize = 4;
     pub(crate) const CLOSE: usize = 6;
+    pub(crate) const LSEEK: usize = 19;
     pub(crate) const GETPID: usize = 20;
+    pub(crate) const KILL: usize = 37;
     pub(crate) const GETRUSAGE: usize = 77;
     pub(crate) const MUNMAP: usize = 91;
+    pub(crate) const FTRUNCATE: usize = 93;
     pub(crate) const MPROTECT: usize = 125;
     pub(crate) const SCHED_YIELD: usize = 158;
     pub(crate) const MREMAP: usize = 163;
@@ -23,6 +26,7 @@ pub(crate) mod nr {
     pub(crate) const MMAP: usize = 192;
     pub(crate) const MINCORE: usize = 218;
     pub(crate) const MADVISE: usize = 219;
+    pub(crate) const FCNTL: usize = 221;
     pub(crate) const GETTID: usize = 224;
     pub(crate) const SCHED_GETAFFINITY: usize = 242;
     pub(crate) const EXIT_GROUP: usize = 252;
@@ -32,6 +36,7 @@ pub(crate) mod nr {
     pub(crate) const MOVE_PAGES: usize = 317;
     pub(crate) const GETCPU: usize = 318;
     pub(crate) const PRLIMIT64: usize = 340;
+    pub(crate) const MEMFD_CREATE: usize = 356;
 }
 
 /// One system call; the raw answer.

@@ -7,6 +7,7 @@ pub(crate) mod nr {
     pub(crate) const READ: usize = 0;
     pub(crate) const WRITE: usize = 1;
     pub(crate) const CLOSE: usize = 3;
+    pub(crate) const LSEEK: usize = 8;
     pub(crate) const MMAP: usize = 9;
     pub(crate) const MPROTECT: usize = 10;
     pub(crate) const MUNMAP: usize = 11;
@@ -17,6 +18,9 @@ pub(crate) mod nr {
     pub(crate) const MINCORE: usize = 27;
     pub(crate) const MADVISE: usize = 28;
     pub(crate) const GETPID: usize = 39;
+    pub(crate) const KILL: usize = 62;
+    pub(crate) const FCNTL: usize = 72;
+    pub(crate) const FTRUNCATE: usize = 77;
     pub(crate) const GETRUSAGE: usize = 98;
     pub(crate) const SIGALTSTACK: usize = 131;
     pub(crate) const GETTID: usize = 186;
@@ -28,6 +32,7 @@ pub(crate) mod nr {
     pub(crate) const MOVE_PAGES: usize = 279;
     pub(crate) const PRLIMIT64: usize = 302;
     pub(crate) const GETCPU: usize = 309;
+    pub(crate) const MEMFD_CREATE: usize = 319;
 }
 
 /// One system call; the raw answer.

@@ -82,6 +82,12 @@ pub(super) fn reserve(size: usize, align: usize, _access: Access) -> Result<NonN
     NonNull::new(base).ok_or(OsError::OUT_OF_MEMORY)
 }
 
+/// There are none here.
+pub(super) fn reserve_huge(_size: usize, _page: usize) -> Result<NonNull<u8>, OsError> {
+    fault::check(Call::Map)?;
+    Err(OsError::UNSUPPORTED)
+}
+
 pub(super) unsafe fn map_at(_addr: usize, _size: usize) -> Result<NonNull<u8>, OsError> {
     fault::check(Call::Map)?;
     Err(OsError::OCCUPIED)

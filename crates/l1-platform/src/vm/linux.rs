@@ -15,6 +15,9 @@ const MAP_NORESERVE: usize = 0x4000;
 const MAP_FIXED: usize = 0x10;
 /// Linux 4.17; older kernels ignore the bit and treat the address as a hint.
 const MAP_FIXED_NOREPLACE: usize = 0x10_0000;
+const MAP_HUGETLB: usize = 0x4_0000;
+/// Where the flags hold the logarithm of the huge page's size.
+const MAP_HUGE_SHIFT: u32 = 26;
 const MREMAP_MAYMOVE: usize = 1;
 const MREMAP_FIXED: usize = 2;
 const MREMAP_DONTUNMAP: usize = 4;
@@ -96,6 +99,24 @@ pub(super) fn reserve(size: usize, align: usize, access: Access) -> Result<NonNu
     // SAFETY: the mapping was made above and nobody knows it. If it is refused, untouched address space is left over.
     let _ = unsafe { unmap(base, size) };
     reserve_trimmed(size, align, page, access)
+}
+
+pub(super) fn reserve_huge(size: usize, page: usize) -> Result<NonNull<u8>, OsError> {
+    if !page.is_power_of_two() || page <= page::size() || size == 0 || !size.is_multiple_of(page) {
+        return Err(OsError::INVALID);
+    }
+    fault::check(Call::Map)?;
+    // Not MAP_NORESERVE: a page that is missing shall be missed here, not by a SIGBUS at its first touch.
+    let flags = (MAP_PAGES & !MAP_NORESERVE) | MAP_HUGETLB | (page.ilog2() as usize) << MAP_HUGE_SHIFT;
+    // SAFETY: without MAP_FIXED the kernel chooses free addresses only, so no memory of this process changes.
+    let base = unsafe { sys::call(nr::MMAP, [0, size, PROT_READ_WRITE, flags, NO_FILE, 0]) }?;
+    if base.is_multiple_of(page) {
+        return pointer(base);
+    }
+    // An emulator that ignores the flag (qemu-user 7.2).
+    // SAFETY: the mapping was made above and nobody knows it.
+    let _ = unsafe { unmap(base, size) };
+    Err(OsError::UNSUPPORTED)
 }
 
 /// Maps enough for an aligned range inside and cuts the rest away.

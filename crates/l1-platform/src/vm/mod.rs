@@ -83,6 +83,17 @@ pub fn reserve(size: usize, align: usize, access: Access) -> Result<NonNull<u8>,
     port::reserve(size, align, access)
 }
 
+/// Maps `size` bytes of explicit huge pages of `page` bytes each, committed and set aside for this mapping.
+///
+/// *Precondition*: none on memory; `size` is a positive multiple of `page`, a power of two above [`page::size`](crate::page::size), else
+/// [`OsError::INVALID`]. *Effect*: as [`reserve`], aligned to `page`; the pages are taken from the kernel's pool for this size now, so no
+/// later access can fail for want of one, but in a child of `fork`. [`release`] takes whole huge pages only; [`protect`], [`purge`] and
+/// [`remap`] too. *Errors*: out of memory when the pool has too few free ones; unsupported where the kernel has no pages of this size.
+#[inline]
+pub fn reserve_huge(size: usize, page: usize) -> Result<NonNull<u8>, OsError> {
+    port::reserve_huge(size, page)
+}
+
 /// Maps `size` bytes, committed, at exactly `addr`, only if nothing is there.
 ///
 /// *Errors*: [`is_occupied`](OsError::is_occupied) when any page of the range is mapped (also on kernels before 4.17,

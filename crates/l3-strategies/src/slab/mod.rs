@@ -211,6 +211,12 @@ impl<'m, U: MemoryResource> Slab<'m, U> {
         }
     }
 
+    /// Where the slabs come from.
+    #[must_use]
+    pub const fn upstream(&self) -> &U {
+        &self.slabs.upstream
+    }
+
     /// Counts blocks and slabs. O(slabs).
     ///
     /// ```
