@@ -7,7 +7,7 @@
 //! | layer | 3 |
 //! | may use | `stratalloc-primitives`, `stratalloc-platform` (where there is one), `stratalloc-resource`, `core` |
 //! | used by | programs, the façade |
-//! | never does | make a system call outside of [`system`], call the global allocator, end a program over a mistake without a [`Misuse`] that names it |
+//! | never does | make a system call outside of [`system`] and [`node_pages`], call the global allocator, end a program over a mistake without a [`Misuse`] that names it |
 //!
 //! | module | strategy | allocate, release | threads | choose it for |
 //! | --- | --- | --- | --- | --- |
@@ -19,6 +19,8 @@
 //! | [`slab`] | blocks of one size in slabs; objects that stay constructed | O(1), O(1) | one | many at one time and few at another; objects costly to make |
 //! | [`tlsf`] | two-level segregated fit | O(1), O(1) | one | any sizes under a bound on time |
 //! | [`buddy`] | halves of powers of two | O(log n), O(log n) | one | large blocks of powers of two, aligned to their size |
+//! | [`replicated`] | a copy per memory node | wait-free reads; a copy per node to write | any | tables that all read and few replace |
+//! | [`node_pages`] | pages of a memory node | two system calls | any | what shall lie near one thread or one node |
 //! | [`system`] | pages of the operating system | a system call | any | the end of a chain |
 //!
 //! `Locked` of the modifiers makes any of them one for many threads; `Fallback` and `Segregate` compose them.
@@ -32,7 +34,11 @@ pub mod frame;
 #[cfg(target_has_atomic = "64")]
 pub mod lock_free_pool;
 pub mod mem_pool;
+#[cfg(all(target_os = "linux", not(loom)))]
+pub mod node_pages;
 pub mod pool;
+#[cfg(target_has_atomic = "64")]
+pub mod replicated;
 pub mod slab;
 pub mod stack;
 // Under loom its static cannot be made; it has no protocol of its own to model.

@@ -6,4 +6,6 @@
 //! after the others' exchanges.
 
 mod indices;
+#[cfg(target_has_atomic = "64")]
+mod replica;
 mod return_list;
