@@ -17,6 +17,7 @@
 //! | [`lock_free_pool`] | blocks of one size | O(1) without contention | any | the same, made anywhere |
 //! | [`mem_pool`] | powers of two, and whole pages | O(1), O(1); large: upstream's | one | small blocks of few sizes beside some large ones |
 //! | [`slab`] | blocks of one size in slabs; objects that stay constructed | O(1), O(1) | one | many at one time and few at another; objects costly to make |
+//! | [`compacting_pool`] | values that move, by handles | O(1), O(1) | one changes | mixed lifetimes, and memory has to go back |
 //! | [`tlsf`] | two-level segregated fit | O(1), O(1) | one | any sizes under a bound on time |
 //! | [`buddy`] | halves of powers of two | O(log n), O(log n) | one | large blocks of powers of two, aligned to their size |
 //! | [`replicated`] | a copy per memory node | wait-free reads; a copy per node to write | any | tables that all read and few replace |
@@ -30,6 +31,7 @@
 extern crate alloc;
 
 pub mod buddy;
+pub mod compacting_pool;
 pub mod frame;
 #[cfg(target_has_atomic = "64")]
 pub mod lock_free_pool;
