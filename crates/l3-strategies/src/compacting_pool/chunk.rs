@@ -1,7 +1,7 @@
 //! Chunks and their cells.
 
 use core::alloc::Layout;
-use core::ptr::{NonNull, addr_of_mut};
+use core::ptr::NonNull;
 
 use stratalloc_resource::{Alignment, AllocError, MemoryBlock, MemoryResource};
 
@@ -92,15 +92,11 @@ impl<T> Chunk<T> {
         // SAFETY: a live block for this layout.
         unsafe { this.write(head) };
         for number in 0..cells {
-            // SAFETY: one of its cells, ours.
-            let cell = unsafe { Self::cell(this, number) }.as_ptr();
+            // SAFETY: one of its cells.
+            let cell = unsafe { Self::cell(this, number) };
             let next = if number + 1 < cells { number + 1 } else { NONE };
-            // SAFETY: inside the block, valid for writes.
-            unsafe { addr_of_mut!((*cell).owner).write(FREE) };
-            // SAFETY: as above.
-            unsafe { addr_of_mut!((*cell).number).write(number) };
-            // SAFETY: as above; any cell has room for a number.
-            unsafe { addr_of_mut!((*cell).value.next).write(next) };
+            // SAFETY: inside the block, valid for writes, ours.
+            unsafe { cell.write(Cell { value: Place { next }, owner: FREE, number }) };
         }
         Ok(this)
     }
@@ -154,8 +150,10 @@ impl<T> Chunk<T> {
         let head = unsafe { &mut *this.as_ptr() };
         // SAFETY: there is a free cell, and this is the first.
         let cell = unsafe { Self::cell(this, head.free) };
+        // SAFETY: a cell.
+        let place = unsafe { cell.as_ref() };
         // SAFETY: a free cell holds a number.
-        head.free = unsafe { (*cell.as_ptr()).value.next };
+        head.free = unsafe { place.value.next };
         head.live += 1;
         cell
     }

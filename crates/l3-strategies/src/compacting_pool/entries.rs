@@ -79,14 +79,16 @@ impl<T> Entries<T> {
     /// An entry that was used at some time.
     #[inline]
     pub(super) fn entry(&self, index: u32) -> Option<&Entry<T>> {
+        let place = if index < self.used { self.place(index)? } else { return None };
         // SAFETY: written: ENTRIES.
-        if index < self.used { self.place(index).map(|place| unsafe { place.as_ref() }) } else { None }
+        Some(unsafe { place.as_ref() })
     }
 
     #[inline]
     fn entry_mut(&mut self, index: u32) -> Option<&mut Entry<T>> {
+        let mut place = if index < self.used { self.place(index)? } else { return None };
         // SAFETY: written: ENTRIES; borrowed from `&mut self`.
-        if index < self.used { self.place(index).map(|mut place| unsafe { place.as_mut() }) } else { None }
+        Some(unsafe { place.as_mut() })
     }
 
     #[inline]

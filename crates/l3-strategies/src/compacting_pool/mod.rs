@@ -98,7 +98,10 @@ impl CompactingUsage {
     /// The share of cells without a value, in thousandths: 0 for a pool without chunks.
     #[must_use]
     pub const fn fragmentation(&self) -> usize {
-        if self.cells == 0 { 0 } else { (self.cells - self.live) * 1000 / self.cells }
+        match ((self.cells - self.live) * 1000).checked_div(self.cells) {
+            Some(share) => share,
+            None => 0,
+        }
     }
 }
 
