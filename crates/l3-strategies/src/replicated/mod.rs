@@ -26,7 +26,7 @@
 //!
 //! * A guard shows one version, whole, for as long as it lives.
 //! * Reads that begin after a publication has returned, on any node, show that version or a later one.
-//! * While it runs, some nodes show the new version and others still the last. So the versions that a [`Reader`] sees never go back, and those of
+//! * While it runs, some nodes show the new version and others still the last. So the versions that a [`Reader`] sees never go back until it refreshes, and those of
 //!   a thread that is moved to another node meanwhile may, by one, if it asks with [`Replicated::read`]; [`Guard::version`] tells.
 //! * Writers follow each other: versions are numbered from 0, without gaps, and [`update`](Replicated::update) builds on the last one.
 //! * An old version is dropped by the writer that needs its slot, by [`reclaim`](Replicated::reclaim), or with the value.
