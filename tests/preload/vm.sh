@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The torture programs under other conditions, each in an emulated machine of its own (about ten times slower: a small SCALE).
+# The torture programs and real programs under other conditions, each in an emulated machine of its own (about ten times slower: a
+# small SCALE).
 #   tests/preload/vm.sh [CONDITION…]      thp-always thp-never numa small-memory many-cpus strict-overcommit
 # Needs the tool of the toolchain page (VM_RUN, by default ../shared/tools/vm-run.sh beside the repository); skips, and says why,
 # where it is missing or starts no machine.
@@ -19,8 +20,10 @@ scale=${SCALE:-0.02}
 patience=${PATIENCE:-200} # seconds for one program
 # The folder as it is; the tool brings the shared libraries of a file only, so one C++ program is named as well. A script
 # cannot be added as a file either (the tool stops when ldd finds no library), hence the shell and a folder with the script.
-add=(--add "$out" --add "$out/late_destructors")
-[ -z "$so" ] || add+=(--add "$so")
+torture=(--add "$out" --add "$out/late_destructors")
+[ -z "$so" ] || torture+=(--add "$so")
+
+source "$here/vm_programs.sh"
 
 # The conditions: options of vm-run.sh, then a preparation inside the machine.
 condition() {
@@ -47,12 +50,38 @@ programs() {
     *) echo "$all" ;;
   esac
 }
+# Each program without and with the library, at the same time; equal output is what counts, and that there is some.
+in_machine_programs() {
+  cat <<END
+export PATH=/bin:/usr/bin:/usr/local/bin
+. $script/programs.sh
+pre() { env \${library:+LD_PRELOAD=\$library} "\$@"; }
+for p in ${staged[*]}; do
+  set -- \$(cut -d. -f1 /proc/uptime)
+  for library in "" $so; do
+    work=/tmp/\$p\${library:+.preloaded}; mkdir -p \$work
+    (\$p >\$work.out 2>&1; echo "status \$?" >>\$work.out) & eval "run\${library:+_preloaded}=\$!"
+  done
+  (sleep $patience; echo "    \$p: after $patience s"; threads \$run_preloaded; kill -9 \$run \$run_preloaded) 2>/dev/null & guard=\$!
+  wait \$run \$run_preloaded; kill \$guard 2>/dev/null; wait \$guard 2>/dev/null
+  took="\$took \$p \$((\$(cut -d. -f1 /proc/uptime) - \$1)) s,"
+  if ! grep -q "^status 0" /tmp/\$p.out; then
+    skipped=\$((skipped + 1)); echo "    \$p: does not work here without the library: \$(tail -n 2 /tmp/\$p.out | tr '\n' ' ')"
+  elif cmp -s /tmp/\$p.out /tmp/\$p.preloaded.out; then ok=\$((ok + 1))
+  else echo "    \$p: other output"; diff /tmp/\$p.out /tmp/\$p.preloaded.out | head -n 20; failed="\$failed \$p"; fi
+  rm -rf /tmp/\$p*
+done
+END
+}
 script=$(mktemp -d)
 trap 'rm -rf "$script"' EXIT
 [ $# -gt 0 ] || set -- thp-always thp-never numa small-memory many-cpus strict-overcommit
 bad=()
 for name in "$@"; do
   condition "$name"
+  add=("${torture[@]}")
+  rm -rf "${script:?}"/*
+  stage_programs "$script" $(programs_for "$name")
   {
     echo "$before"
     echo 'mkdir -p /dev/shm; failed=""; ok=0; skipped=0; took=""'
@@ -68,9 +97,10 @@ for name in "$@"; do
     echo '  took="$took $p $(($(cut -d. -f1 /proc/uptime) - $1)) s,"'
     echo '  case $s in 0) ok=$((ok + 1)) ;; 77) skipped=$((skipped + 1)) ;; *) echo "    $p: status $s"; failed="$failed $p" ;; esac'
     echo 'done'
+    in_machine_programs
     echo 'echo "   $took"; echo "$ok passed, $skipped skipped, failed:${failed:- none}"; [ -z "$failed" ]'
   } >"$script/run"
-  echo "-- $name: ${machine[*]}"
+  echo "-- $name: ${machine[*]}${missing[*]:+, without ${missing[*]}: not on this machine}"
   "$tool" "${machine[@]}" --limit 900 "${add[@]}" --add "$script" -- /bin/sh "$script/run" || bad+=("$name")
 done
 if [ ${#bad[@]} = 0 ]; then echo "vm: all conditions passed"; else echo "vm: FAILED: ${bad[*]}"; exit 1; fi

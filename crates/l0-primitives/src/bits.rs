@@ -3,7 +3,7 @@
 //! ```text
 //!                  bit  9 8 7 6 5 4 3 2 1 0
 //!                 free  0 1 1 1 0 0 1 1 0 1      a one is a free granule
-//!  run_starts(free, 2)  0 0 1 1 0 0 0 1 0 0      where two or more free ones begin: lowest_run = 2
+//!  run_starts(free, 2)  0 0 1 1 0 0 0 1 0 0      where two or more free ones begin; the lowest_bit is 2
 //! ```
 //!
 //! All functions are branch-poor, take at most six doubling steps and never panic in release builds.
@@ -38,22 +38,8 @@ pub const fn run_starts(free: u64, n: u32) -> u64 {
     starts
 }
 
-/// The lowest bit at which `n` or more ones begin.
-#[inline]
-#[must_use]
-pub const fn lowest_run(free: u64, n: u32) -> Option<u32> {
-    lowest_bit(run_starts(free, n))
-}
-
-/// The lowest multiple of `align_granules` at which `n` or more ones begin. `align_granules` is a power of
-/// two ≤ 64. (A larger alignment is a matter of choosing the word; inside the word it means 64.)
-#[inline]
-#[must_use]
-pub const fn lowest_run_aligned(free: u64, n: u32, align_granules: u32) -> Option<u32> {
-    lowest_bit(run_starts_aligned(free, n, align_granules))
-}
-
-/// The multiples of `align_granules` at which `n` or more ones begin.
+/// The multiples of `align_granules` at which `n` or more ones begin. `align_granules` is a power of two ≤ 64. (A larger alignment is
+/// a matter of choosing the word; inside the word it means 64.)
 #[inline]
 #[must_use]
 pub const fn run_starts_aligned(free: u64, n: u32, align_granules: u32) -> u64 {
@@ -139,10 +125,14 @@ mod tests {
         (0..64).map(|start| (free >> start).trailing_ones()).max().unwrap_or(0)
     }
 
+    fn lowest_run(free: u64, n: u32) -> Option<u32> {
+        lowest_bit(run_starts(free, n))
+    }
+
     fn agrees(free: u64, n: u32) {
         assert_eq!(lowest_run(free, n), naive_lowest(free, n, 1), "{free:#x} {n}");
         for align in [1, 2, 4, 8, 16, 32, 64] {
-            let (fast, slow) = (lowest_run_aligned(free, n, align), naive_lowest(free, n, align));
+            let (fast, slow) = (lowest_bit(run_starts_aligned(free, n, align)), naive_lowest(free, n, align));
             assert_eq!(fast, slow, "{free:#x} {n} {align}");
         }
     }

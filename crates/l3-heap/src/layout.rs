@@ -4,7 +4,7 @@
 //! region  ├────────────── area 512 MiB ──────────────┤ …          address range of the whole heap
 //! area    ├─ chunk 1 MiB ─┤ …                                     512 chunks: what the buddy tree hands out
 //! chunk   ├ granule 16 KiB ┤ …                                    64 granules: one bit each in a 64-bit word
-//! slice   ├ slice  16 KiB ┤ …                                     one granule with its 64-byte record: a slab is one or four of them
+//! slice   the same 16 KiB, with the 64-byte record that a granule has when it is (part of) a slab: one or four of them
 //! ```
 
 /// log2 of [`GRANULE`].

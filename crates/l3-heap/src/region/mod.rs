@@ -22,18 +22,17 @@ mod birth;
 pub(crate) mod chunk;
 mod chunks;
 mod growth;
+mod reserve;
 
 use core::ptr::NonNull;
 
-use stratalloc_platform::{limits, page, thread, vm};
+use stratalloc_platform::{page, thread, vm};
 use stratalloc_primitives::primitive::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
 
 use self::area::Area;
 use self::birth::Birth;
 use self::chunk::Chunk;
-use crate::layout::{
-    AREA, AREA_SHIFT, CHUNK, CHUNK_SHIFT, CHUNKS_PER_AREA, HUGE_PAGE, SLICE, SLICE_SHIFT, narrow,
-};
+use crate::layout::{AREA, AREA_SHIFT, CHUNK, CHUNK_SHIFT, CHUNKS_PER_AREA, SLICE, SLICE_SHIFT, narrow};
 use crate::small::slab::Slab;
 use crate::small::thread_heap::{ThreadHeap, View};
 
@@ -41,12 +40,6 @@ pub(crate) use chunks::{
     SplitClaim, give_chunks, merge_all, split_new, take_chunks, take_exact, take_split_chunk, touched_limit,
 };
 pub(crate) use growth::{LARGE_BLOCK, granule_bytes};
-
-/// Address-range sizes that are tried, largest first. 1 TiB of addresses costs nothing but numbers.
-#[cfg(target_pointer_width = "64")]
-const SIZES: [usize; 3] = [1 << 40, 1 << 36, 1 << 32];
-#[cfg(not(target_pointer_width = "64"))]
-const SIZES: [usize; 2] = [1 << 30, 1 << 29];
 
 /// Most thread heaps that can exist at once.
 #[cfg(target_pointer_width = "64")]
@@ -155,6 +148,11 @@ pub(crate) fn chunk(index: u32) -> &'static Chunk {
     let record = unsafe { chunks.add(index as usize) };
     // SAFETY: as for slab records: zero-initialised, backed since the area became active, never unmapped.
     unsafe { &*record }
+}
+
+/// Record of the chunk that holds the byte at `offset`.
+pub(crate) fn chunk_at(offset: usize) -> &'static Chunk {
+    chunk(narrow(offset >> CHUNK_SHIFT))
 }
 
 /// Record of area number `index`.
@@ -271,96 +269,12 @@ fn back(start: usize, len: usize) -> Result<(), vm::OsError> {
     }
 }
 
-struct Plan {
-    size: usize,
-    heaps: usize,
-    areas: usize,
-    chunks: usize,
-    records: usize,
-    total: usize,
-}
-
-/// Sizes of the parts for a heap range of `size` bytes (a multiple of an area); `total` includes the heap itself.
-fn plan(size: usize) -> Plan {
-    let round = |n: usize| (n + 0xffff) & !0xffff;
-    let heaps = MAX_HEAPS * ThreadHeap::STRIDE;
-    let areas = round((size >> AREA_SHIFT) * size_of::<Area>());
-    let chunks = round((size >> CHUNK_SHIFT) * size_of::<Chunk>());
-    let records = (size >> SLICE_SHIFT) * size_of::<Slab>();
-    let metadata = (heaps + areas + chunks + records + HUGE_PAGE - 1) & !(HUGE_PAGE - 1);
-    Plan { size, heaps, areas, chunks, records, total: metadata + size }
-}
-
-/// True once the region exists; creates it on the first call. False means that no address space could be had.
-pub(crate) fn ready() -> bool {
-    GEOMETRY.birth.is_done() || GEOMETRY.birth.ensure(PATIENCE, reserve_region)
-}
-
 /// How often a thread looks whether another one is done with a birth; some hundredths of a second.
 const PATIENCE: u32 = 100_000;
 
-fn reserve_region() -> bool {
-    if let Some(limit) = limits::address_space() {
-        // Twice the limit: the limit counts what is mapped, and a few chunks may turn out to be somebody else's.
-        let wanted =
-            usize::try_from(limit).map_or(SIZES[0], |limit| limit.saturating_mul(2)).clamp(AREA, SIZES[0]);
-        return reserve_nothing((wanted + AREA - 1) & !(AREA - 1));
-    }
-    for (backing, access) in [(Backing::Whole, vm::Access::ReadWrite), (Backing::Commit, vm::Access::None)] {
-        for size in SIZES {
-            let plan = plan(size);
-            if let Ok(start) = vm::reserve(plan.total, HUGE_PAGE, access) {
-                if backing == Backing::Whole {
-                    // Huge pages are asked for where they pay; until then none may appear behind our back. Refusal is harmless.
-                    // SAFETY: the range was just reserved and is ours.
-                    let _ = unsafe { vm::advise_huge(start, plan.total, false) };
-                }
-                if publish(start.as_ptr().expose_provenance(), &plan, backing) {
-                    return true;
-                }
-                // SAFETY: nothing was stored there; the range is ours and unused.
-                let _ = unsafe { vm::release(start, plan.total) };
-            }
-        }
-    }
-    reserve_nothing(SIZES[SIZES.len() - 1])
-}
-
-/// Chooses a range without reserving it.
-fn reserve_nothing(size: usize) -> bool {
-    #[cfg(target_pointer_width = "64")]
-    const PLACES: [usize; 4] = [0x1000_0000_0000, 0x0c00_0000_0000, 0x20_0000_0000, 0x10_0000_0000];
-    #[cfg(not(target_pointer_width = "64"))]
-    const PLACES: [usize; 3] = [0x4000_0000, 0x2000_0000, 0x6000_0000];
-    // A little of the address is random where the kernel's own choice is: the address of a local tells how far.
-    let marker = 0u8;
-    let random = (core::ptr::from_ref(&marker).addr() >> 12).wrapping_mul(0x9e37_79b9) & 0x3fff;
-    let plan = plan(size);
-    PLACES.iter().any(|place| publish(place + random * HUGE_PAGE, &plan, Backing::Piecewise))
-}
-
-/// Backs the parts that are needed from the start and makes the geometry visible. False if that memory cannot be had.
-fn publish(start: usize, plan: &Plan, backing: Backing) -> bool {
-    let areas = start + plan.heaps;
-    let chunks = areas + plan.areas;
-    let records = chunks + plan.chunks;
-    let base = start + (plan.total - plan.size);
-    debug_assert!(records + plan.records <= base);
-    GEOMETRY.backing.store(backing as u8, Ordering::Relaxed);
-    // Thread heaps of the first threads too: a thread that comes when memory is short must find one.
-    if backing != Backing::Whole
-        && (back(areas, plan.areas).is_err() || back(start, HEAP_GROUP * ThreadHeap::STRIDE).is_err())
-    {
-        return false;
-    }
-    HEAP_GROUPS.store(1, Ordering::Relaxed);
-    GEOMETRY.heaps.store(start, Ordering::Relaxed);
-    GEOMETRY.areas.store(areas, Ordering::Relaxed);
-    GEOMETRY.chunks.store(chunks, Ordering::Relaxed);
-    GEOMETRY.records.store(records, Ordering::Relaxed);
-    GEOMETRY.base.store(base, Ordering::Relaxed);
-    GEOMETRY.size.store(plan.size, Ordering::Release);
-    true
+/// True once the region exists; creates it on the first call. False means that no address space could be had.
+pub(crate) fn ready() -> bool {
+    GEOMETRY.birth.is_done() || GEOMETRY.birth.ensure(PATIENCE, reserve::reserve)
 }
 
 /// Makes an area usable: backs its records and fills its tree. False when the records cannot be backed.

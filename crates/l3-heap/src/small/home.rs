@@ -284,7 +284,8 @@ pub(crate) fn adopt(heap: &'static ThreadHeap, slab: &'static Slab) {
 }
 
 /// A slab whose blocks are all out becomes Full: nobody looks at it until `wake` of them are home. If no block of it came home yet,
-/// its objects may be another thread's to free; whoever frees the first one takes the slab over.
+/// its objects may be another thread's to free: it becomes an orphan, which its former owner takes over with the first block that it
+/// frees, any other thread when it brings as many as wake the slab.
 pub(crate) fn fill(heap: &ThreadHeap, slab: &Slab) {
     let leave = !slab.was_reused() && heap.family() == 0;
     let wake = u32::from(slab.facts().wake);

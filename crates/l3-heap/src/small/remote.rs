@@ -33,7 +33,10 @@
 //! Full slabs of which some block is still in use need not wait for a sleeper either. One that is full for the first time may hold
 //! objects that others will free, so its owner leaves it to nobody, an **orphan**; who frees a block of it may take it over
 //! ([`take_over`]). Having a block in hand, the claimer excludes reclaiming; being the one whose compare-and-swap succeeds, it
-//! excludes other claimers; and it takes the chain after it became the owner, as in adopting.
+//! excludes other claimers; and it takes the chain after it became the owner, as in adopting. A token that lies in the former owner's
+//! mailbox keeps the claimer from being told until that mailbox is looked into, which forwards it. That is soon: a slab is filled in a
+//! refill, whose next step is to drain the mailbox; only a thread that had read the owner before and posts after that drain leaves its
+//! token there for longer, until the former owner's next look.
 //!
 //! | access | order | pairs with | carries |
 //! | --- | --- | --- | --- |
