@@ -10,8 +10,9 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::alloc::Layout;
 use core::cell::Cell;
+use core::panic::AssertUnwindSafe;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 
 use proptest::prelude::*;
 use stratalloc_platform::numa;
@@ -160,7 +161,7 @@ fn run<const NODES: usize>(places: usize, ops: &[Op]) -> Result<(), TestCaseErro
                 }
             }
             Op::Reclaim => {
-                let blocked: std::collections::BTreeSet<_> =
+                let blocked: alloc::collections::BTreeSet<_> =
                     guards.iter().filter(|held| held.1 != version).map(|held| held.0).collect();
                 prop_assert_eq!(table.reclaim(), copies - blocked.len());
                 prop_assert_eq!(count.load(Ordering::Relaxed), copies + blocked.len());
@@ -284,7 +285,7 @@ fn each_node_of_the_machine_has_its_copy() {
     let table: Replicated<[u64; 4000]> = Replicated::new(Machine, [1; 4000]).unwrap();
     assert_eq!(table.copies(), nodes as usize);
     for version in 0..3 {
-        let mut met = std::collections::BTreeSet::new();
+        let mut met = alloc::collections::BTreeSet::new();
         // More threads than processors, each bound to one: every node is met.
         for processor in 0..stratalloc_platform::cpu::online() {
             let table = &table;
