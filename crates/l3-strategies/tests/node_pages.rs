@@ -104,7 +104,13 @@ fn each_page_lies_where_the_policy_says_also_after_growth() {
             touch(whole(&block));
             let placement = pages.placement(whole(&block));
             let expected = if told { (count, 0, 0) } else { (0, 0, count) };
-            assert_eq!((placement.bound, placement.elsewhere, placement.unknown), expected, "{pages:?}");
+            let found = (placement.bound, placement.elsewhere, placement.unknown);
+            if pages == NodePages::AS_THEY_COME {
+                // The kernel may be moving some right now.
+                assert_eq!((found.0 + found.2, found.1), (count, 0));
+            } else {
+                assert_eq!(found, expected, "{pages:?}");
+            }
         }
     }
 }
