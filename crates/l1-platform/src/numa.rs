@@ -1,12 +1,21 @@
 //! Memory nodes: where a thread runs, where a page lies, where pages shall come from.
 //!
-//! On a machine with one node (or a kernel without NUMA) there is one node, 0, and [`bind`] is refused or harmless:
-//! callers look at [`nodes`] once and skip the rest.
+//! ```text
+//!   node 0  ├ processors 0 … 3 ┤├ memory ┤     a processor reads its own node's memory faster than another's
+//!   node 1  ├ processors 4 … 7 ┤├ memory ┤
+//!
+//!   bind(range, policy) ──► first touch of a page ──► page_node, range_nodes: where is it?
+//! ```
+//!
+//! On a machine with one node (or a kernel without NUMA) there is one node, 0, and [`bind`] does nothing for it and says of others that
+//! there is only this one: callers look at [`nodes`] once and skip the rest.
 
+use core::fmt;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use crate::error::OsError;
+use crate::page;
 use crate::sys::{self, nr};
 use crate::text;
 
@@ -59,11 +68,44 @@ pub fn page_node(ptr: NonNull<u8>) -> Result<u32, OsError> {
     let args = [0, 1, pages, 0, (&raw mut status).expose_provenance(), 0];
     // SAFETY: move_pages without target nodes reads one pointer and writes one int; 0 means this process.
     unsafe { sys::call(nr::MOVE_PAGES, args) }?;
-    u32::try_from(status).map_err(|_| OsError::from_kernel(status.unsigned_abs() as usize))
+    node_or_error(status)
+}
+
+/// Asks for every page of a range where it lies, 64 pages with a system call; `see` gets the pages in order, with the answers of
+/// [`page_node`].
+///
+/// # Errors
+///
+/// The first question that is refused as a whole: [unsupported](OsError::is_unsupported) where the kernel has no NUMA.
+pub fn range_nodes(
+    ptr: NonNull<u8>,
+    size: usize,
+    mut see: impl FnMut(Result<u32, OsError>),
+) -> Result<(), OsError> {
+    const AT_ONCE: usize = 64;
+    let page = page::size();
+    let (start, count) = (ptr.as_ptr().expose_provenance() & !(page - 1), size.div_ceil(page));
+    for first in (0..count).step_by(AT_ONCE) {
+        let asked = AT_ONCE.min(count - first);
+        let (mut pages, mut answers) = ([0_usize; AT_ONCE], [0_i32; AT_ONCE]);
+        for (offset, address) in pages.iter_mut().enumerate() {
+            *address = start + (first + offset) * page;
+        }
+        let (from, to) = (pages.as_ptr().expose_provenance(), answers.as_mut_ptr().expose_provenance());
+        // SAFETY: move_pages without target nodes reads `asked` pointers and writes as many ints; 0 means this process.
+        unsafe { sys::call(nr::MOVE_PAGES, [0, asked, from, 0, to, 0]) }?;
+        answers.iter().take(asked).for_each(|&answer| see(node_or_error(answer)));
+    }
+    Ok(())
+}
+
+/// What `move_pages` says of a page: its node, or a negated error number.
+fn node_or_error(answer: i32) -> Result<u32, OsError> {
+    u32::try_from(answer).map_err(|_| OsError::from_kernel(answer.unsigned_abs() as usize))
 }
 
 /// Where the pages of a range shall come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Policy {
     /// As the thread that touches them is set.
     Default,
@@ -75,16 +117,88 @@ pub enum Policy {
     Interleave(u64),
 }
 
+impl Policy {
+    /// The first node that it names and this machine does not have.
+    fn missing_node(self) -> Option<u32> {
+        let highest = match self {
+            Self::Default => return None,
+            Self::Prefer(node) | Self::Require(node) => node,
+            Self::Interleave(mask) => mask.checked_ilog2().unwrap_or(0),
+        };
+        (highest >= nodes()).then_some(highest)
+    }
+}
+
+/// Why a range was not bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NumaError {
+    /// The kernel was built without memory nodes, or this process may not ask it for them.
+    NoNuma,
+    /// The machine has no such node.
+    NoSuchNode {
+        /// Which was asked for.
+        node: u32,
+        /// One more than the highest that there is.
+        nodes: u32,
+    },
+    /// The policy names no node at all.
+    NoNodes,
+    /// The kernel refused for another reason, such as too many mappings.
+    Os(OsError),
+}
+
+impl fmt::Display for NumaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::NoNuma => f.write_str("this system does not place memory by node (no NUMA)"),
+            Self::NoSuchNode { node, nodes: 1 } => {
+                write!(f, "this machine has one memory node, 0; there is no node {node}")
+            }
+            Self::NoSuchNode { node, nodes } => {
+                write!(f, "this machine has the memory nodes 0 to {}; there is no node {node}", nodes - 1)
+            }
+            Self::NoNodes => f.write_str("the policy names no node"),
+            Self::Os(error) => write!(f, "the range was not bound: {error}"),
+        }
+    }
+}
+
+impl core::error::Error for NumaError {}
+
 /// Sets the policy for pages of a range that are not there yet (`mbind`); pages that are there stay. Splits mappings.
+///
+/// Nothing is asked of the kernel on a machine with one node: every policy that names it holds there already.
 ///
 /// # Errors
 ///
-/// Invalid if the node does not exist, or without NUMA; out of memory when no more mappings are allowed.
+/// See [`NumaError`]; each has a message.
 ///
 /// # Safety
 ///
 /// `ptr .. ptr + size` lies in mappings of [`vm`](crate::vm), whole pages. (Contents and addresses do not change.)
-pub unsafe fn bind(ptr: NonNull<u8>, size: usize, policy: Policy) -> Result<(), OsError> {
+pub unsafe fn bind(ptr: NonNull<u8>, size: usize, policy: Policy) -> Result<(), NumaError> {
+    if policy == Policy::Interleave(0) {
+        return Err(NumaError::NoNodes);
+    }
+    if let Some(node) = policy.missing_node() {
+        return Err(NumaError::NoSuchNode { node, nodes: nodes() });
+    }
+    if nodes() == 1 {
+        return Ok(());
+    }
+    // SAFETY: this function's contract.
+    unsafe { set_policy(ptr, size, policy) }.map_err(|error| match error {
+        OsError::UNSUPPORTED => NumaError::NoNuma,
+        error => NumaError::Os(error),
+    })
+}
+
+/// The system call of [`bind`].
+///
+/// # Safety
+///
+/// As there.
+unsafe fn set_policy(ptr: NonNull<u8>, size: usize, policy: Policy) -> Result<(), OsError> {
     const MPOL_DEFAULT: usize = 0;
     const MPOL_PREFERRED: usize = 1;
     const MPOL_BIND: usize = 2;
@@ -125,56 +239,6 @@ fn set(mask: &mut [usize], node: u32) -> Result<(), OsError> {
     Ok(())
 }
 
-/// Run with one node here and with two in the emulated machine.
+/// Run with one node here and with two and four in the emulated machines.
 #[cfg(all(test, not(miri)))]
-mod tests {
-    use super::*;
-    use crate::page;
-    use crate::vm::{self, Access};
-
-    #[test]
-    fn a_thread_runs_on_a_node_that_exists() {
-        assert!((1..=NODE_LIMIT).contains(&nodes()));
-        assert!(current_node() < nodes());
-        assert_eq!(nodes(), nodes_slow());
-    }
-
-    #[test]
-    fn pages_lie_where_they_are_bound_to() {
-        let size = page::size();
-        for node in 0..nodes() {
-            for policy in [Policy::Prefer(node), Policy::Require(node), Policy::Interleave(1 << node)] {
-                let ptr = vm::reserve(size, size, Access::ReadWrite).unwrap();
-                // SAFETY: the page just reserved.
-                let bound = unsafe { bind(ptr, size, policy) };
-                assert!(page_node(ptr).is_err(), "not touched yet");
-                // SAFETY: as above.
-                unsafe { ptr.write(1) };
-                match (bound, page_node(ptr)) {
-                    (Ok(()), Ok(found)) => assert_eq!(found, node, "{policy:?}"),
-                    // A kernel or an emulator without NUMA; several nodes are proof of the contrary.
-                    _ if nodes() > 1 => panic!("{policy:?}: {bound:?}"),
-                    (Err(error), _) | (_, Err(error)) => assert!(error.is_unsupported(), "{error}"),
-                }
-                // SAFETY: as above; no longer used.
-                unsafe { vm::release(ptr, size) }.unwrap();
-            }
-        }
-    }
-
-    #[test]
-    fn nodes_that_do_not_exist_are_refused() {
-        let size = page::size();
-        let ptr = vm::reserve(size, size, Access::ReadWrite).unwrap();
-        for policy in [Policy::Require(nodes()), Policy::Prefer(NODE_LIMIT), Policy::Require(u32::MAX)] {
-            // SAFETY: the page just reserved.
-            let error = unsafe { bind(ptr, size, policy) }.unwrap_err();
-            assert!(error.is_unsupported(), "{policy:?}: {error}");
-        }
-        // SAFETY: as above.
-        let back = unsafe { bind(ptr, size, Policy::Default) };
-        assert!(back.is_ok() || back.is_err_and(OsError::is_unsupported));
-        // SAFETY: as above; no longer used.
-        unsafe { vm::release(ptr, size) }.unwrap();
-    }
-}
+mod tests;

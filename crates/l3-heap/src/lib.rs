@@ -15,7 +15,8 @@
 //!
 //! - [`mod@layout`]: the units. `region`: one range of addresses and its records. `small`: slabs, runs, thread heaps, remote
 //!   frees. `medium`: the buddy domain. `os`: large and huge. `purge`: back to the system. `api`: entry points and fast
-//!   paths. [`Heap`]: independent heaps. [`Statistics`], [`validate`](fn@validate), [`KNOBS`]: looking and tuning.
+//!   paths. [`Heap`]: independent heaps. [`mod@small_object`]: the
+//!   small domain as a resource. [`Statistics`], [`validate`](fn@validate), [`KNOBS`]: looking and tuning.
 #![no_std]
 
 #[cfg(any(test, not(feature = "initial-exec-tls")))]
@@ -46,6 +47,8 @@ mod resource;
 #[cfg(not(loom))]
 mod small;
 #[cfg(not(loom))]
+pub mod small_object;
+#[cfg(not(loom))]
 mod stats;
 #[cfg(not(loom))]
 mod tuning;
@@ -68,6 +71,7 @@ mod public {
         usable_size,
     };
     pub use crate::resource::ProcessHeap;
+    pub use crate::small_object::SmallObject;
     pub use crate::stats::{ClassStatistics, DomainStatistics, Statistics, statistics};
     pub use crate::tuning::{ConfigError, KNOBS, Knob, configure};
     pub use crate::validate::validate;

@@ -7,4 +7,6 @@
 
 mod indices;
 mod lists;
+#[cfg(target_has_atomic = "64")]
+mod replica;
 mod return_list;

@@ -31,8 +31,8 @@ mod global;
 
 pub use global::Stratalloc;
 pub use stratalloc_heap::{
-    ClassStatistics, ConfigError, DomainStatistics, Heap, KNOBS, Knob, ProcessHeap, Statistics, collect,
-    configure, statistics, usable_size, validate,
+    ClassStatistics, ConfigError, DomainStatistics, Heap, KNOBS, Knob, ProcessHeap, SmallObject, Statistics,
+    collect, configure, statistics, usable_size, validate,
 };
 pub use stratalloc_modifiers as modifiers;
 pub use stratalloc_resource as resource;

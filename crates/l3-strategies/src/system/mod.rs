@@ -83,7 +83,7 @@ impl System {
 
 /// The length of a block for `size` bytes: whole pages, at least one.
 #[inline]
-fn whole_pages(size: usize) -> Result<usize, AllocError> {
+pub(crate) fn whole_pages(size: usize) -> Result<usize, AllocError> {
     let mask = page::size() - 1;
     match size.max(1).checked_add(mask) {
         Some(sum) if sum <= isize::MAX.unsigned_abs() => Ok(sum & !mask),
@@ -104,7 +104,7 @@ fn map(len: usize, align: usize) -> Result<MemoryBlock, AllocError> {
 /// # Safety
 ///
 /// The range consists of whole pages that were mapped here, and nobody uses it any more.
-unsafe fn unmap(start: NonNull<u8>, len: usize) {
+pub(crate) unsafe fn unmap(start: NonNull<u8>, len: usize) {
     // SAFETY: this function's contract.
     if unsafe { vm::release(start, len) }.is_err() {
         // SAFETY: still mapped, since the release was refused; still nobody's.
@@ -127,10 +127,10 @@ impl Inspect for System {
 }
 
 /// Whether the release may go on. What is wrong with it is reported.
-fn admits(block: MemoryBlock) -> bool {
+pub(crate) fn admits(name: &'static str, block: MemoryBlock) -> bool {
     let wrong = if CHECKED { System.inspect(block, Alignment::ONE).err() } else { None };
     if let Some(kind) = wrong {
-        misuse::report("system", kind, block.address());
+        misuse::report(name, kind, block.address());
     }
     wrong.is_none()
 }
@@ -147,7 +147,7 @@ unsafe impl MemoryResource for System {
     }
 
     unsafe fn deallocate(&self, block: MemoryBlock, _align: Alignment) {
-        if admits(block)
+        if admits("system", block)
             && let Ok(len) = whole_pages(block.len())
         {
             // SAFETY: a live block, whose length is this: this function's contract.
@@ -161,7 +161,7 @@ unsafe impl MemoryResource for System {
         new_size: usize,
         align: Alignment,
     ) -> Result<MemoryBlock, AllocError> {
-        if !admits(block) {
+        if !admits("system", block) {
             return Err(AllocError::NotOwned);
         }
         let (old, new) = (whole_pages(block.len())?, whole_pages(new_size)?);

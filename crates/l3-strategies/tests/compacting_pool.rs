@@ -1,0 +1,346 @@
+//! Compacting pools: generated configurations and operations against a shadow map, with compactions at random moments; stale handles, pins,
+//! memory that runs out, how far a compaction gets and how long a step is.
+//!
+//! Not covered: timing (`examples/compaction.rs` of the façade prints it).
+
+extern crate alloc;
+
+#[allow(dead_code, reason = "each test crate uses a part of it")]
+mod support;
+
+use alloc::collections::BTreeMap;
+use alloc::rc::Rc;
+use core::cell::Cell;
+use core::mem::MaybeUninit;
+use core::ptr::NonNull;
+use std::alloc::System;
+
+use proptest::prelude::*;
+use stratalloc_resource::{AllocError, FromGlobal, MemoryResource, Validate};
+use stratalloc_strategies::compacting_pool::{CompactingPool, Handle, HandleError};
+use stratalloc_strategies::tlsf::Tlsf;
+use support::memory;
+
+fn upstream() -> FromGlobal<'static, System> {
+    FromGlobal::new(&System)
+}
+
+/// A value that is counted, knows its number, and has a size and an alignment of its own.
+#[derive(Debug)]
+struct Marked<const N: usize> {
+    number: u64,
+    count: Rc<Cell<usize>>,
+    bytes: [u8; N],
+}
+
+impl<const N: usize> Marked<N> {
+    fn new(number: u64, count: &Rc<Cell<usize>>) -> Self {
+        count.set(count.get() + 1);
+        Self { number, count: count.clone(), bytes: [number.to_le_bytes()[0]; N] }
+    }
+
+    fn is_whole(&self, number: u64) -> bool {
+        self.number == number && self.bytes.iter().all(|&byte| byte == number.to_le_bytes()[0])
+    }
+}
+
+impl<const N: usize> Drop for Marked<N> {
+    fn drop(&mut self) {
+        self.count.set(self.count.get() - 1);
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Insert,
+    Remove(usize),
+    RemoveMany(usize),
+    Get(usize),
+    Pin(usize),
+    Unpin(usize),
+    Compact(usize),
+    Stale(usize),
+}
+
+fn ops() -> impl Strategy<Value = Vec<Op>> {
+    let op = prop_oneof![
+        10 => Just(Op::Insert),
+        4 => any::<usize>().prop_map(Op::Remove),
+        1 => (2..6_usize).prop_map(Op::RemoveMany),
+        2 => any::<usize>().prop_map(Op::Get),
+        1 => any::<usize>().prop_map(Op::Pin),
+        1 => any::<usize>().prop_map(Op::Unpin),
+        4 => (0..30_usize).prop_map(Op::Compact),
+        1 => any::<usize>().prop_map(Op::Stale),
+    ];
+    proptest::collection::vec(op, 1..300)
+}
+
+/// A live value: its handle, and where it is pinned, how often.
+struct Live<T> {
+    handle: Handle<T>,
+    pins: usize,
+    place: Option<NonNull<T>>,
+}
+
+struct Shadow<const N: usize> {
+    live: BTreeMap<u64, Live<Marked<N>>>,
+    stale: Vec<Handle<Marked<N>>>,
+    next: u64,
+    count: Rc<Cell<usize>>,
+}
+
+impl<const N: usize> Shadow<N> {
+    fn nth(&mut self, index: usize) -> Option<(u64, &mut Live<Marked<N>>)> {
+        let index = index.checked_rem(self.live.len())?;
+        self.live.iter_mut().nth(index).map(|(number, live)| (*number, live))
+    }
+
+    fn remove<U: MemoryResource>(
+        &mut self,
+        pool: &mut CompactingPool<Marked<N>, U>,
+        number: u64,
+    ) -> Result<(), TestCaseError> {
+        let Some(live) = self.live.get(&number) else { return Ok(()) };
+        let handle = live.handle;
+        if live.pins != 0 {
+            prop_assert_eq!(pool.remove(handle).map(|value| value.number), Err(HandleError::Pinned));
+            return Ok(());
+        }
+        prop_assert!(pool.remove(handle).unwrap().is_whole(number));
+        self.live.remove(&number);
+        self.stale.push(handle);
+        Ok(())
+    }
+
+    fn step<U: MemoryResource>(
+        &mut self,
+        pool: &mut CompactingPool<Marked<N>, U>,
+        op: &Op,
+    ) -> Result<(), TestCaseError> {
+        match *op {
+            Op::Insert => {
+                let (number, count) = (self.next, &self.count);
+                if let Ok(handle) = pool.insert_with(|| Marked::new(number, count)) {
+                    prop_assert!(!self.stale.contains(&handle), "a handle twice");
+                    self.live.insert(number, Live { handle, pins: 0, place: None });
+                    self.next += 1;
+                }
+            }
+            Op::Remove(index) => {
+                if let Some((number, _)) = self.nth(index) {
+                    self.remove(pool, number)?;
+                }
+            }
+            Op::RemoveMany(every) => {
+                let numbers: Vec<_> = self.live.keys().copied().step_by(every).collect();
+                numbers.into_iter().try_for_each(|number| self.remove(pool, number))?;
+            }
+            Op::Get(index) => {
+                if let Some((number, live)) = self.nth(index) {
+                    prop_assert!(pool.get_mut(live.handle).unwrap().is_whole(number));
+                }
+            }
+            Op::Pin(index) => {
+                if let Some((_, live)) = self.nth(index) {
+                    live.place = Some(pool.pin(live.handle).unwrap());
+                    live.pins += 1;
+                }
+            }
+            Op::Unpin(index) => {
+                if let Some((_, live)) = self.nth(index) {
+                    let expected = if live.pins == 0 { Err(HandleError::NotPinned) } else { Ok(()) };
+                    prop_assert_eq!(pool.unpin(live.handle), expected);
+                    live.pins = live.pins.saturating_sub(1);
+                }
+            }
+            Op::Compact(budget) => {
+                let before = pool.usage();
+                let report = pool.compact(budget);
+                prop_assert!(report.steps <= budget && report.moved + report.released <= report.steps);
+                prop_assert_eq!(before.chunks - report.released, pool.usage().chunks);
+            }
+            Op::Stale(index) => {
+                if !self.stale.is_empty() {
+                    let handle = self.stale[index % self.stale.len()];
+                    prop_assert_eq!(pool.get(handle).err(), Some(HandleError::Stale));
+                    prop_assert_eq!(pool.get_mut(handle).err(), Some(HandleError::Stale));
+                    prop_assert_eq!(pool.remove(handle).err(), Some(HandleError::Stale));
+                    prop_assert_eq!(pool.pin(handle).err(), Some(HandleError::Stale));
+                    prop_assert_eq!(pool.unpin(handle).err(), Some(HandleError::Stale));
+                }
+            }
+        }
+        self.check(pool)
+    }
+
+    fn check<U: MemoryResource>(&self, pool: &CompactingPool<Marked<N>, U>) -> Result<(), TestCaseError> {
+        pool.validate().map_err(|violation| TestCaseError::fail(violation.to_string()))?;
+        let usage = pool.usage();
+        prop_assert_eq!(
+            (usage.live, pool.len(), self.count.get()),
+            (self.live.len(), usage.live, usage.live)
+        );
+        prop_assert_eq!(usage.pinned, self.live.values().filter(|live| live.pins != 0).count());
+        for (&number, live) in &self.live {
+            let value = pool.get(live.handle).unwrap();
+            prop_assert!(value.is_whole(number));
+            if live.pins != 0 {
+                prop_assert_eq!(live.place, Some(NonNull::from(value)), "a pinned value moved");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Every operation, then a compaction to the end, then the drop.
+fn run<const N: usize, U: MemoryResource>(
+    mut pool: CompactingPool<Marked<N>, U>,
+    ops: &[Op],
+) -> Result<(), TestCaseError> {
+    let mut shadow =
+        Shadow::<N> { live: BTreeMap::new(), stale: vec![], next: 0, count: Rc::new(Cell::new(0)) };
+    for op in ops {
+        shadow.step(&mut pool, op)?;
+    }
+    while !pool.compact(7).done {}
+    shadow.check(&pool)?;
+    let usage = pool.usage();
+    if usage.pinned == 0 && usage.chunks != 0 {
+        let cells = usage.cells / usage.chunks;
+        prop_assert_eq!(usage.chunks, usage.live.div_ceil(cells), "{:?}", usage);
+    }
+    prop_assert_eq!(pool.compact(100).steps, 0, "done is done");
+    drop(pool);
+    prop_assert_eq!(shadow.count.get(), 0);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: if cfg!(miri) { 3 } else { 150 }, failure_persistence: None, ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn any_configuration_matches_the_shadow(
+        (cells, len, large) in (0..40_u32, 0..40_000_usize, any::<bool>()),
+        ops in ops(),
+    ) {
+        if large {
+            run(CompactingPool::<Marked<200>, _>::new(upstream()).with_chunk_cells(cells), &ops)?;
+        } else {
+            run(CompactingPool::<Marked<0>, _>::new(upstream()).with_chunk_cells(cells), &ops)?;
+        }
+        // Over memory that runs out; afterwards the heap beneath has all of it back.
+        let mut bytes = memory(len);
+        let Ok(heap) = Tlsf::<'_>::over(&mut bytes) as Result<Tlsf<'_>, _> else { return Ok(()) };
+        run(CompactingPool::<Marked<5>, _>::new(&heap).with_chunk_cells(cells), &ops)?;
+        prop_assert_eq!(heap.usage().used, 0);
+    }
+}
+
+#[test]
+fn an_exhausted_pool_says_so_keeps_its_values_and_goes_on() {
+    let mut bytes: [MaybeUninit<u8>; 6_000] = [MaybeUninit::uninit(); 6_000];
+    let mut pool = CompactingPool::over(&mut bytes).unwrap().with_chunk_cells(4);
+    let mut handles = vec![];
+    let error = loop {
+        match pool.insert([7_u64; 12]) {
+            Ok(handle) => handles.push(handle),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error, AllocError::CapacityExhausted);
+    assert!(handles.len() >= 20 && handles.iter().all(|&handle| pool.get(handle) == Ok(&[7; 12])));
+    let mut asked = false;
+    assert!(
+        pool.insert_with(|| {
+            asked = true;
+            [0; 12]
+        })
+        .is_err()
+            && !asked
+    );
+    pool.remove(handles[3]).unwrap();
+    assert!(pool.insert([8; 12]).is_ok());
+    pool.validate().unwrap();
+}
+
+#[test]
+fn a_handle_of_another_pool_is_stale() {
+    let (mut first, mut second) = (CompactingPool::new(upstream()), CompactingPool::new(upstream()));
+    let handle = first.insert(1).unwrap();
+    second.insert(2).unwrap();
+    assert_eq!(second.get(handle), Err(HandleError::Stale));
+    assert_eq!(second.remove(handle), Err(HandleError::Stale));
+    assert!(HandleError::Stale.to_string().contains("removed, or belongs to another pool"));
+}
+
+#[test]
+fn zero_sized_and_over_aligned_values_have_their_places() {
+    #[derive(Debug, PartialEq)]
+    #[repr(align(256))]
+    struct Wide(u8);
+    let mut nothing = CompactingPool::new(upstream()).with_chunk_cells(3);
+    let mut wide = CompactingPool::new(upstream()).with_chunk_cells(3);
+    let handles: Vec<_> =
+        (0..50).map(|n| (nothing.insert(()).unwrap(), wide.insert(Wide(n)).unwrap())).collect();
+    for (unit, _) in handles.iter().step_by(2) {
+        nothing.remove(*unit).unwrap();
+    }
+    while !nothing.compact(5).done || !wide.compact(5).done {}
+    assert_eq!((nothing.usage().chunks, wide.usage().chunks), (9, 17));
+    for (n, (_, handle)) in (0..).zip(&handles) {
+        let value = wide.get(*handle).unwrap();
+        assert!(*value == Wide(n) && core::ptr::from_ref(value).addr() % 256 == 0);
+    }
+}
+
+#[test]
+fn a_pin_keeps_its_chunk_and_only_that() {
+    let mut pool = CompactingPool::new(upstream()).with_chunk_cells(10);
+    let handles: Vec<_> = (0..100).map(|n| pool.insert(n).unwrap()).collect();
+    let place = pool.pin(handles[55]).unwrap();
+    for (n, handle) in handles.iter().enumerate().filter(|(n, _)| *n != 55) {
+        assert_eq!(pool.remove(*handle), Ok(n));
+    }
+    while !pool.compact(3).done {}
+    assert_eq!((pool.usage().chunks, pool.pin(handles[55])), (1, Ok(place)));
+    // SAFETY: pinned, and not changed through the pool.
+    assert_eq!(unsafe { place.read() }, 55);
+    assert_eq!(pool.remove(handles[55]), Err(HandleError::Pinned));
+    for expected in [Ok(()), Ok(()), Err(HandleError::NotPinned)] {
+        assert_eq!(pool.unpin(handles[55]), expected);
+    }
+    assert_eq!(
+        (pool.remove(handles[55]), pool.compact(10).released, pool.usage().chunk_bytes),
+        (Ok(55), 1, 0)
+    );
+}
+
+/// The work of a call is its budget, whatever the pool's size; a later call goes on where the last one stopped.
+#[test]
+fn a_large_pool_is_compacted_in_small_steps() {
+    let mut pool = CompactingPool::new(upstream()).with_chunk_cells(64);
+    let handles: Vec<_> = (0..10_000_u32).map(|n| pool.insert(n).unwrap()).collect();
+    let left: Vec<_> = handles.iter().enumerate().filter(|(n, _)| n % 8 == 0).map(|(_, h)| *h).collect();
+    for (_, handle) in handles.iter().enumerate().filter(|(n, _)| n % 8 != 0) {
+        pool.remove(*handle).unwrap();
+    }
+    let before = pool.usage();
+    assert_eq!((before.chunks, before.fragmentation()), (157, 875));
+    let (mut moved, mut steps) = (0, 0);
+    loop {
+        let report = pool.compact(20);
+        assert!(report.steps <= 20);
+        (moved, steps) = (moved + report.moved, steps + report.steps);
+        if report.done {
+            break;
+        }
+    }
+    let after = pool.usage();
+    assert_eq!((after.chunks, after.live, after.fragmentation() < 30), (20, 1250, true), "{after:?}");
+    // Each value moved at most once, each cell of an emptied chunk was looked at at most once.
+    assert!(moved <= 1250 && steps <= 157 * 66, "{moved} {steps}");
+    assert!(left.iter().zip(0..).all(|(handle, n)| pool.get(*handle) == Ok(&(n * 8))));
+}

@@ -1,0 +1,186 @@
+//! Pages of a node: the kit, where the pages really are, refusals with a message. Runs with one node here and with two and four in emulated
+//! machines (`tests/numa/machines.sh`), where the kernel is asked for the node of each page.
+//!
+//! Not covered: a node that runs full; nodes with gaps between their numbers.
+#![cfg(all(target_os = "linux", not(miri)))]
+
+extern crate alloc;
+
+mod model;
+
+use core::alloc::Layout;
+
+use proptest::prelude::*;
+use stratalloc_platform::numa::{self, NumaError, Policy};
+use stratalloc_platform::page;
+use stratalloc_resource::conformance::{self, Config};
+use stratalloc_resource::{Alignment, AllocError, MemoryBlock, MemoryResource, OwnedBlock};
+use stratalloc_strategies::frame::{Frame, Speed};
+use stratalloc_strategies::node_pages::NodePages;
+use stratalloc_strategies::pool::{Pool, PoolConfig};
+use stratalloc_strategies::system::System;
+use stratalloc_strategies::tlsf::GrowingTlsf;
+
+fn layout(size: usize) -> Layout {
+    Layout::from_size_align(size, 1).unwrap()
+}
+
+/// As many operations where the machine is emulated, which takes a hundred times as long.
+fn operations(count: usize) -> usize {
+    if std::env::var_os("NUMA_NODES").is_some() { count / 10 } else { count }
+}
+
+fn every_policy() -> Vec<NodePages> {
+    let mut all = vec![NodePages::interleaved().unwrap(), NodePages::new(Policy::Default).unwrap()];
+    for node in 0..numa::nodes() {
+        all.extend([NodePages::on(node).unwrap(), NodePages::only_on(node).unwrap()]);
+    }
+    all
+}
+
+/// Whether the kernel tells where pages are. It must where there are several nodes.
+fn tells() -> bool {
+    let on_stack = 7_u8;
+    let told = numa::page_node(core::ptr::NonNull::from(&on_stack)).is_ok();
+    assert!(told || numa::nodes() == 1);
+    told
+}
+
+fn touch(block: MemoryBlock) {
+    // SAFETY: live, ours.
+    unsafe { block.as_ptr().write_bytes(7, block.len()) };
+}
+
+/// In the emulated machines the script says how many nodes there are.
+#[test]
+fn the_machine_has_the_nodes_that_it_should_have() {
+    if let Ok(nodes) = std::env::var("NUMA_NODES") {
+        assert_eq!(nodes, numa::nodes().to_string());
+        assert!(tells());
+    }
+}
+
+#[test]
+fn conforms() {
+    let mut all = every_policy();
+    if std::env::var_os("NUMA_NODES").is_some() {
+        // All of them take minutes there.
+        all = vec![NodePages::interleaved().unwrap(), NodePages::only_on(numa::nodes() - 1).unwrap()];
+    }
+    for pages in all {
+        let config = Config { operations: operations(300), ..Config::default() };
+        conformance::resource(&pages, &config).unwrap_or_else(|failure| panic!("{pages:?}: {failure}"));
+    }
+}
+
+#[test]
+fn equal_are_those_with_one_policy() {
+    let config = Config { operations: operations(20), ..Config::default() };
+    let all = every_policy();
+    for (index, one) in all.iter().enumerate() {
+        assert!(!conformance::pair(one, &System, &config).unwrap());
+        for (other_index, other) in all.iter().enumerate() {
+            // With one node, node 0 and all nodes are different policies still.
+            assert_eq!(
+                conformance::pair(one, other, &config).unwrap(),
+                index == other_index,
+                "{one:?} {other:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn each_page_lies_where_the_policy_says_also_after_growth() {
+    let told = tells();
+    for pages in every_policy() {
+        let mut block = OwnedBlock::new(pages, layout(100 * page::size())).unwrap();
+        let whole = |block: &OwnedBlock<NodePages>| {
+            MemoryBlock::new(core::ptr::NonNull::new(block.as_ptr()).unwrap(), block.len())
+        };
+        assert_eq!(pages.placement(whole(&block)).unknown, 100, "nobody has touched it");
+        for count in [100, 333, 1000, 20] {
+            block.try_resize(count * page::size()).unwrap();
+            touch(whole(&block));
+            let placement = pages.placement(whole(&block));
+            let expected = if told { (count, 0, 0) } else { (0, 0, count) };
+            let found = (placement.bound, placement.elsewhere, placement.unknown);
+            if pages == NodePages::AS_THEY_COME {
+                // The kernel may be moving some right now.
+                assert_eq!((found.0 + found.2, found.1), (count, 0));
+            } else {
+                assert_eq!(found, expected, "{pages:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn frames_pools_and_heaps_are_bound_by_their_upstream() {
+    let told = tells();
+    for node in 0..numa::nodes() {
+        let pages = NodePages::on(node).unwrap();
+        let near = |address: *const u8| {
+            // SAFETY: a live object's first byte.
+            let found = pages.placement_of(unsafe { &*address });
+            assert_eq!(found, told.then_some(node));
+        };
+        let frame: Frame<'_, _, _> = Frame::<Speed, _>::growing(pages);
+        for number in 0..2_000_u64 {
+            near(core::ptr::from_ref(frame.alloc([number; 20])).cast());
+        }
+        let pool = Pool::growing(PoolConfig::of::<[u64; 30]>(), pages).unwrap();
+        let heap: GrowingTlsf<_, 24, 32> = GrowingTlsf::new(pages, 65_536).unwrap();
+        for _ in 0..1_000 {
+            for block in [pool.take().unwrap(), heap.allocate(layout(300)).unwrap()] {
+                touch(block);
+                near(block.as_ptr());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_node_that_is_not_there_has_a_message() {
+    let nodes = numa::nodes();
+    for refused in [NodePages::on(nodes), NodePages::only_on(nodes)] {
+        let error = refused.unwrap_err();
+        assert_eq!(error, NumaError::NoSuchNode { node: nodes, nodes });
+        let said = error.to_string();
+        let has = if nodes == 1 { "one memory node, 0" } else { "the memory nodes 0 to" };
+        assert!(said.contains(has) && said.ends_with(&format!("there is no node {nodes}")), "{said}");
+    }
+    assert_eq!(NodePages::new(Policy::Interleave(0)), Err(NumaError::NoNodes));
+}
+
+#[test]
+fn what_no_address_space_holds_is_refused() {
+    let pages = NodePages::on(0).unwrap();
+    let most = isize::MAX.unsigned_abs();
+    assert_eq!(pages.allocate(layout(most)), Err(AllocError::SizeOverflow));
+    let block = pages.allocate(layout(1)).unwrap();
+    // SAFETY: live; refused, so it stays so.
+    let refused = unsafe { pages.reallocate(block, usize::MAX, Alignment::ONE) };
+    assert_eq!(refused, Err(AllocError::SizeOverflow));
+    // SAFETY: live.
+    unsafe { pages.deallocate(block, Alignment::ONE) };
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 30, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn matches_the_shadow(policy in any::<proptest::sample::Index>(), ops in model::ops()) {
+        let all = every_policy();
+        let pages = all[policy.index(all.len())];
+        let told = tells();
+        model::run(&pages, ops, |_| (), |shadow| {
+            for live in shadow.live.values() {
+                let placement = pages.placement(live.block);
+                prop_assert_eq!(placement.elsewhere, 0);
+                prop_assert!(!told || placement.unknown == 0, "written to, so it lies somewhere");
+            }
+            Ok(())
+        })?;
+    }
+}

@@ -1,0 +1,329 @@
+//! Replicated values: generated schedules against a shadow, threads, memory and where it lies. Runs with one node here and with two and four in
+//! emulated machines (`tests/numa/machines.sh`).
+//!
+//! Not covered: all interleavings (`src/models/replica.rs`), timing.
+#![cfg(all(target_os = "linux", target_has_atomic = "64"))]
+
+extern crate alloc;
+
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use core::alloc::Layout;
+use core::cell::Cell;
+use core::panic::AssertUnwindSafe;
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::panic::catch_unwind;
+
+use proptest::prelude::*;
+use stratalloc_platform::numa;
+use stratalloc_resource::{Alignment, ThreadSafety};
+use stratalloc_resource::{AllocError, FromGlobal, MemoryBlock, MemoryResource, ResourceId, ResourceInfo};
+use stratalloc_strategies::replicated::{Busy, Guard, Machine, OnePlace, Places, Replicated};
+
+/// Counts what is live, and refuses after so many.
+#[derive(Debug)]
+struct Account {
+    live: AtomicUsize,
+    left: AtomicUsize,
+}
+
+impl Account {
+    const fn of(most: usize) -> Self {
+        Self { live: AtomicUsize::new(0), left: AtomicUsize::new(most) }
+    }
+}
+
+// SAFETY: the global allocator's blocks, by way of `FromGlobal`; counting changes nothing about them.
+unsafe impl MemoryResource for &'_ Account {
+    fn allocate(&self, layout: Layout) -> Result<MemoryBlock, AllocError> {
+        if self.left.fetch_sub(1, Ordering::Relaxed) == 0 {
+            return Err(AllocError::CapacityExhausted);
+        }
+        self.live.fetch_add(1, Ordering::Relaxed);
+        FromGlobal::new(&std::alloc::System).allocate(layout)
+    }
+
+    unsafe fn deallocate(&self, block: MemoryBlock, align: Alignment) {
+        self.live.fetch_sub(1, Ordering::Relaxed);
+        // SAFETY: this function's contract.
+        unsafe { FromGlobal::new(&std::alloc::System).deallocate(block, align) };
+    }
+
+    fn identity(&self) -> ResourceId {
+        ResourceId::new::<Account>(core::ptr::from_ref(*self).addr())
+    }
+
+    fn info(&self) -> ResourceInfo<'_> {
+        ResourceInfo::new("account", ThreadSafety::Shared)
+    }
+}
+
+thread_local!(static HERE: Cell<usize> = const { Cell::new(0) });
+
+/// As many places as one likes, of which each thread says where it is.
+struct Pretended<'a>(usize, &'a Account);
+
+impl<'a> Places for Pretended<'a> {
+    type Memory = &'a Account;
+
+    fn count(&self) -> usize {
+        self.0
+    }
+
+    fn here(&self) -> usize {
+        HERE.get()
+    }
+
+    fn memory(&self, _: usize) -> &'a Account {
+        self.1
+    }
+
+    fn wait(&self) {
+        std::thread::yield_now();
+    }
+}
+
+/// A value that is counted while it is there.
+#[derive(Debug)]
+struct Counted(u64, Arc<AtomicUsize>);
+
+impl Counted {
+    fn new(number: u64, count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(number, count.clone())
+    }
+}
+
+impl Clone for Counted {
+    fn clone(&self) -> Self {
+        Self::new(self.0, &self.1)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.1.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Read { place: usize },
+    Release { guard: usize },
+    Publish,
+    Reclaim,
+}
+
+fn ops() -> impl Strategy<Value = Vec<Op>> {
+    let op = prop_oneof![
+        4 => (0..20_usize).prop_map(|place| Op::Read { place }),
+        3 => any::<usize>().prop_map(|guard| Op::Release { guard }),
+        3 => Just(Op::Publish),
+        1 => Just(Op::Reclaim),
+    ];
+    proptest::collection::vec(op, 1..120)
+}
+
+/// Runs a schedule of one thread; the shadow knows which versions are held where, hence who is in the way of whom.
+fn run<const NODES: usize>(places: usize, ops: &[Op]) -> Result<(), TestCaseError> {
+    let (account, count) = (Account::of(usize::MAX), Arc::new(AtomicUsize::new(0)));
+    let table: Replicated<Counted, _, NODES> =
+        Replicated::new(Pretended(places, &account), Counted::new(0, &count)).unwrap();
+    let copies = places.clamp(1, NODES);
+    prop_assert_eq!((table.copies(), account.live.load(Ordering::Relaxed)), (copies, copies));
+    let (mut version, mut guards) = (0, VecDeque::<(usize, u64, Guard<'_, Counted>)>::new());
+    for op in ops {
+        match *op {
+            Op::Read { place } => {
+                HERE.set(place);
+                let guard = if place % 2 == 0 { table.read() } else { table.reader().read() };
+                guards.push_back((place % copies, version, guard));
+            }
+            Op::Release { guard } => {
+                if !guards.is_empty() {
+                    drop(guards.swap_remove_back(guard % guards.len()));
+                }
+            }
+            Op::Publish => {
+                let number = version + 1;
+                // In the way is who holds any version but the present.
+                let blocked = guards.iter().filter(|held| held.1 != version).map(|held| held.0).min();
+                match table.try_publish(Counted::new(number, &count)) {
+                    Ok(published) => {
+                        prop_assert_eq!((published, blocked), (number, None));
+                        version = number;
+                    }
+                    Err(refused) => {
+                        let place = blocked.expect("nobody was in the way");
+                        prop_assert_eq!(refused.reason(), Busy::Readers { place });
+                        prop_assert_eq!(refused.into_value().0, number);
+                    }
+                }
+            }
+            Op::Reclaim => {
+                let blocked: alloc::collections::BTreeSet<_> =
+                    guards.iter().filter(|held| held.1 != version).map(|held| held.0).collect();
+                prop_assert_eq!(table.reclaim(), copies - blocked.len());
+                prop_assert_eq!(count.load(Ordering::Relaxed), copies + blocked.len());
+            }
+        }
+        for (_, held, guard) in &guards {
+            prop_assert_eq!((guard.0, guard.version()), (*held, *held), "a version changed under its reader");
+        }
+        prop_assert!((copies..=2 * copies).contains(&count.load(Ordering::Relaxed)));
+    }
+    drop(guards);
+    drop(table);
+    prop_assert_eq!((count.load(Ordering::Relaxed), account.live.load(Ordering::Relaxed)), (0, 0));
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: if cfg!(miri) { 4 } else { 150 }, failure_persistence: None, ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn any_schedule_matches_the_shadow(places in 0..7_usize, ops in ops()) {
+        run::<16>(places, &ops)?;
+        run::<3>(places, &ops)?;
+        run::<1>(places, &ops)?;
+    }
+}
+
+#[test]
+fn memory_that_runs_out_midway_goes_back() {
+    for most in 0..4 {
+        let (account, count) = (Account::of(most), Arc::new(AtomicUsize::new(0)));
+        let made: Result<Replicated<_, _, 8>, _> =
+            Replicated::new(Pretended(4, &account), Counted::new(0, &count));
+        assert_eq!(made.err(), Some(AllocError::CapacityExhausted));
+        assert_eq!((account.live.into_inner(), count.load(Ordering::Relaxed)), (0, 0));
+    }
+}
+
+#[test]
+fn a_panic_in_clone_changes_nothing_and_leaves_the_way_free() {
+    let (account, fail) = (Account::of(usize::MAX), AtomicBool::new(false));
+    struct Fragile<'a>(u64, &'a AtomicBool);
+    impl Clone for Fragile<'_> {
+        fn clone(&self) -> Self {
+            assert!(!self.1.load(Ordering::Relaxed), "asked to");
+            Self(self.0, self.1)
+        }
+    }
+    let table: Replicated<_, _, 8> = Replicated::new(Pretended(3, &account), Fragile(0, &fail)).unwrap();
+    fail.store(true, Ordering::Relaxed);
+    assert!(catch_unwind(AssertUnwindSafe(|| table.publish(Fragile(1, &fail)))).is_err());
+    for place in 0..3 {
+        HERE.set(place);
+        assert_eq!((table.read().0, table.read().version()), (0, 0));
+    }
+    fail.store(false, Ordering::Relaxed);
+    assert_eq!(table.publish(Fragile(2, &fail)), 1);
+    assert_eq!(table.read().0, 2);
+}
+
+/// Readers on four pretended nodes, two writers that add to what they find: nothing torn, nothing lost, never back on one node.
+#[test]
+fn many_readers_and_two_writers() {
+    const UPDATES: u64 = if cfg!(miri) { 20 } else { 3_000 };
+    const MARK: u64 = 0xDEAD_BEEF;
+    let (account, done, reads) = (Account::of(usize::MAX), AtomicUsize::new(0), AtomicU64::new(0));
+    let table: Replicated<[u64; 32], _, 4> = Replicated::new(Pretended(4, &account), [MARK; 32]).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for _ in 0..UPDATES {
+                    table.update(|old| old.map(|word| word + 1));
+                }
+                done.fetch_add(1, Ordering::Release);
+            });
+        }
+        for place in 0..4 {
+            let (table, done, reads) = (&table, &done, &reads);
+            scope.spawn(move || {
+                HERE.set(place);
+                let (reader, mut last) = (table.reader(), 0);
+                assert_eq!(reader.place(), place);
+                while done.load(Ordering::Acquire) < 2 {
+                    let guard = reader.read();
+                    assert!(guard.iter().all(|&word| word == guard[0]), "torn: {guard:?}");
+                    assert_eq!(guard[0], MARK + guard.version());
+                    assert!(guard.version() >= last, "back from {last} to {}", guard.version());
+                    last = guard.version();
+                    reads.fetch_add(1, Ordering::Relaxed);
+                }
+                // Everything was published before `done`.
+                assert_eq!(table.read().version(), 2 * UPDATES);
+            });
+        }
+    });
+    assert_eq!(table.read()[31], MARK + 2 * UPDATES, "an update was lost");
+}
+
+#[test]
+fn without_nodes_one_place_is_enough() {
+    let account = Account::of(1);
+    let table: Replicated<String, _> = Replicated::new(OnePlace(&account), "a".into()).unwrap();
+    assert_eq!(table.update(|old| old.clone() + "b"), 1);
+    assert_eq!(
+        (table.copies(), table.read().as_str(), format!("{:?}", table.read())),
+        (1, "ab", "\"ab\"".into())
+    );
+    assert_eq!(format!("{table:?}"), "Replicated { copies: 1, version: 1, value: \"ab\", .. }");
+}
+
+/// On this machine and on the emulated ones: each node has its copy, in its own memory, and threads there read it.
+#[test]
+#[cfg(not(miri))]
+fn each_node_of_the_machine_has_its_copy() {
+    let nodes = numa::nodes();
+    if let Ok(told) = std::env::var("NUMA_NODES") {
+        assert_eq!(told, nodes.to_string());
+    }
+    let table: Replicated<[u64; 4000]> = Replicated::new(Machine, [1; 4000]).unwrap();
+    assert_eq!(table.copies(), nodes as usize);
+    for version in 0..3 {
+        let mut met = alloc::collections::BTreeSet::new();
+        // More threads than processors, each bound to one: every node is met.
+        for processor in 0..stratalloc_platform::cpu::online() {
+            let table = &table;
+            let (node, place) = std::thread::scope(|scope| {
+                let thread = scope.spawn(move || {
+                    run_on(processor);
+                    let node = numa::current_node();
+                    let reader = table.reader();
+                    let guard = reader.read();
+                    assert_eq!(guard.version(), version);
+                    // The first and the last page of the value.
+                    for word in [&guard[0], &guard[3999]] {
+                        match numa::page_node(core::ptr::NonNull::from(word).cast()) {
+                            Ok(found) => assert_eq!(found, node, "the copy of node {node}"),
+                            Err(error) => assert!(nodes == 1 && error.is_unsupported(), "{error}"),
+                        }
+                    }
+                    (node, reader.place())
+                });
+                thread.join().unwrap()
+            });
+            assert_eq!(node as usize, place);
+            met.insert(node);
+        }
+        assert_eq!(met.len(), nodes as usize, "{met:?}");
+        table.update(|old| old.map(|word| word + 1));
+    }
+    assert_eq!(table.read()[17], 4);
+}
+
+/// Binds the calling thread to a processor, if it may run there.
+#[cfg(not(miri))]
+fn run_on(processor: u32) {
+    unsafe extern "C" {
+        fn sched_setaffinity(thread: i32, size: usize, mask: *const u64) -> i32;
+    }
+    let mut mask = [0_u64; 16];
+    mask[(processor / 64) as usize] |= 1 << (processor % 64);
+    // SAFETY: the mask is as large as stated; 0 is the calling thread.
+    let _ = unsafe { sched_setaffinity(0, size_of_val(&mask), mask.as_ptr()) };
+}
