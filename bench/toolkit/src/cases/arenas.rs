@@ -1,6 +1,7 @@
 //! `Frame` and `Stack` beside `malloc` and `free`.
 
 use core::alloc::Layout;
+use core::ptr::NonNull;
 use std::alloc::System;
 
 use bumpalo::Bump;
@@ -28,7 +29,7 @@ fn warmed<T>(operations: u64, state: T, mut work: impl FnMut(&mut T, u64) -> u64
 
 fn of_frames() -> Case {
     let mix = || Mix::of_frame(1000);
-    Case::new("frame-mixed", "a frame of 1000 mixed objects (16 to 1024 bytes) made, looked at, all given up", 1_000_000)
+    Case::new("frame-mixed", "a frame of 1000 mixed objects (16 to 1024 bytes) made, some looked at, all given up", 1_000_000)
         .ours("Frame", move |operations| {
             let mix = mix();
             warmed(operations, growing(), |frame, operations| {
@@ -45,7 +46,7 @@ fn of_frames() -> Case {
             let mix = mix();
             warmed(operations, C, |heap, operations| {
                 shapes::frames(heap, &mix, operations, |heap, made| {
-                    for &(start, layout) in made {
+                    for (&start, &layout) in made.iter().zip(mix.layouts()) {
                         // SAFETY: live, and looked at for the last time.
                         unsafe { heap.give(start, layout) };
                     }
@@ -57,7 +58,7 @@ fn of_frames() -> Case {
 }
 
 /// How long it takes to give up a million objects; the figure is one such moment.
-fn million<H: Heap>(mut heap: H, over: impl FnOnce(&mut H, &[core::ptr::NonNull<u8>])) -> Sample {
+fn million<H: Heap>(mut heap: H, over: impl FnOnce(&mut H, &[NonNull<u8>])) -> Sample {
     let layout = Layout::new::<[u64; 4]>();
     let mut made = Vec::with_capacity(1_000_000);
     for index in 0..1_000_000_usize {
@@ -92,7 +93,7 @@ fn of_reset() -> Case {
 
 /// Nested temporaries: `depth` blocks of mixed sizes, the youngest ended first.
 fn of_stack(depth: usize) -> Case {
-    let mix = move || Mix::of_sizes(depth, 16, 2048).reversed();
+    let mix = move || Mix::of_sizes(depth, 16, 2048);
     Case::new(
         format!("stack-nested-{depth}"),
         "nested temporaries of 16 to 2048 bytes, made and ended in reverse order",
@@ -101,11 +102,11 @@ fn of_stack(depth: usize) -> Case {
     .ours("Stack", move |operations| {
         let mix = mix();
         let stack: Stack<'static, Strict> = Stack::over(memory(4 << 20));
-        warmed(operations, Stratalloc(stack), |stack, operations| shapes::batches(stack, &mix, operations))
+        warmed(operations, Stratalloc(stack), |stack, operations| shapes::nested(stack, &mix, operations))
     })
     .peer("glibc", move |operations| {
         let mix = mix();
-        warmed(operations, C, |heap, operations| shapes::batches(heap, &mix, operations))
+        warmed(operations, C, |heap, operations| shapes::nested(heap, &mix, operations))
     })
     .at_most(1.0 / 3.0, "glibc")
 }

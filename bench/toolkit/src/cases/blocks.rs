@@ -67,13 +67,14 @@ impl Shape {
     fn run<H: Heap>(self, heap: &H, size: usize, operations: u64) -> Sample {
         let mix = match self {
             Shape::Pairs => Mix::of_one(1, layout(size)),
-            Shape::Batch => Mix::of_one(1000, layout(size)).reversed(),
+            Shape::Batch => Mix::of_one(1000, layout(size)),
             Shape::Shuffled => Mix::of_one(1000, layout(size)).shuffled(),
             Shape::Replace => Mix::of_one(10_000, layout(size)).shuffled(),
         };
         let work = |operations| match self {
             Shape::Pairs => shapes::pairs(heap, layout(size), operations),
-            Shape::Batch | Shape::Shuffled => shapes::batches(heap, &mix, operations),
+            Shape::Batch => shapes::nested(heap, &mix, operations),
+            Shape::Shuffled => shapes::batches(heap, &mix, operations),
             Shape::Replace => shapes::replacements(heap, &mix, operations),
         };
         work(operations / 10);

@@ -128,70 +128,76 @@ fn on_bump(operations: u64, capacity: usize, work: impl Fn(&Bump) -> usize) -> S
     resets(operations, Bump::with_capacity(capacity), Bump::reset, work)
 }
 
-/// bumpalo's collections beside those of `allocator-api2` over a frame.
+/// A vector in an arena: the same type, that of `allocator-api2`, over a frame and over a bump; bumpalo's own beside them, which copies
+/// slices at once where the other copies byte by byte.
+macro_rules! vectors {
+    ($name:expr, $models:literal, $operations:expr, $capacity:expr, |$vec:ident| $fill:expr, |$own:ident| $fill_own:expr) => {
+        Case::new($name, $models, $operations)
+            .ours("Frame", move |n| {
+                on_frame(n, $capacity, |frame| {
+                    let mut $vec = StandardVec::with_capacity_in($capacity, Allocator::new(frame));
+                    $fill;
+                    black_box(&$vec).len()
+                })
+            })
+            .peer("bumpalo", move |n| {
+                on_bump(n, $capacity, |bump| {
+                    let mut $vec = StandardVec::with_capacity_in($capacity, bump);
+                    $fill;
+                    black_box(&$vec).len()
+                })
+            })
+            .peer("bumpalo, its own Vec", move |n| {
+                on_bump(n, $capacity, |bump| {
+                    let mut $own = BumpVec::with_capacity_in($capacity, bump);
+                    $fill_own;
+                    black_box(&$own).len()
+                })
+            })
+            .at_most(1.0, "bumpalo")
+    };
+}
+
 fn of_collections(len: usize, operations: u64) -> Vec<Case> {
     let bytes: &'static [u8] = vec![b'x'; len].leak();
-    let extend = Case::new(
-        format!("bump-extend-{len}"),
-        "bumpalo's extend: a vector with capacity, extended by an iterator over bytes",
-        operations,
-    )
-    .ours("Frame", move |n| {
-        on_frame(n, len, |frame| {
-            let mut vec = StandardVec::with_capacity_in(len, Allocator::new(frame));
-            vec.extend(black_box(bytes).iter().copied());
-            black_box(&vec).len()
-        })
-    })
-    .peer("bumpalo", move |n| {
-        on_bump(n, len, |bump| {
-            let mut vec = BumpVec::with_capacity_in(len, bump);
-            vec.extend(black_box(bytes).iter().copied());
-            black_box(&vec).len()
-        })
-    })
-    .at_most(1.0, "bumpalo");
-    let slice = Case::new(
-        format!("bump-extend-slice-{len}"),
-        "bumpalo's extend_from_slice_copy: the same from a slice",
-        operations,
-    )
-    .ours("Frame", move |n| {
-        on_frame(n, len, |frame| {
-            let mut vec = StandardVec::with_capacity_in(len, Allocator::new(frame));
-            vec.extend_from_slice(black_box(bytes));
-            black_box(&vec).len()
-        })
-    })
-    .peer("bumpalo", move |n| {
-        on_bump(n, len, |bump| {
-            let mut vec = BumpVec::with_capacity_in(len, bump);
-            vec.extend_from_slice_copy(black_box(bytes));
-            black_box(&vec).len()
-        })
-    })
-    .at_most(1.0, "bumpalo");
-    vec![extend, slice]
+    vec![
+        vectors!(
+            format!("bump-extend-{len}"),
+            "bumpalo's extend: a vector with capacity, extended by an iterator over bytes",
+            operations,
+            len,
+            |vec| vec.extend(black_box(bytes).iter().copied()),
+            |own| own.extend(black_box(bytes).iter().copied())
+        ),
+        vectors!(
+            format!("bump-extend-slice-{len}"),
+            "bumpalo's extend_from_slice_copy: the same from a slice",
+            operations,
+            len,
+            |vec| vec.extend_from_slice(black_box(bytes)),
+            |own| own.extend_from_slice_copy(black_box(bytes))
+        ),
+        Case::new(format!("bump-slice-copy-{len}"), "a slice of bytes copied by the arena itself", operations * 2)
+            .ours("Frame", move |n| {
+                on_frame(n, len, |frame| black_box(frame.alloc_slice_copy(black_box(bytes))).len())
+            })
+            .peer("bumpalo", move |n| {
+                on_bump(n, len, |bump| black_box(bump.alloc_slice_copy(black_box(bytes))).len())
+            })
+            .at_most(1.0, "bumpalo"),
+    ]
 }
 
 fn of_growth() -> Case {
     let parts: &'static [[u8; 16]] = vec![[b'w'; 16]; 32].leak();
-    Case::new("bump-extend-slices-32", "bumpalo's loop over extend_from_slice_copy: 32 slices of 16 bytes, no capacity", 500_000)
-        .ours("Frame", move |n| {
-            on_frame(n, 0, |frame| {
-                let mut vec = StandardVec::new_in(Allocator::new(frame));
-                black_box(parts).iter().for_each(|part| vec.extend_from_slice(part));
-                black_box(&vec).len()
-            })
-        })
-        .peer("bumpalo", move |n| {
-            on_bump(n, 0, |bump| {
-                let mut vec = BumpVec::new_in(bump);
-                black_box(parts).iter().for_each(|part| vec.extend_from_slice_copy(part));
-                black_box(&vec).len()
-            })
-        })
-        .at_most(1.0, "bumpalo")
+    vectors!(
+        "bump-extend-slices-32",
+        "bumpalo's loop over extend_from_slice_copy: 32 slices of 16 bytes, no capacity",
+        500_000,
+        0,
+        |vec| black_box(parts).iter().for_each(|part| vec.extend_from_slice(part)),
+        |own| black_box(parts).iter().for_each(|part| own.extend_from_slice_copy(part))
+    )
 }
 
 fn of_strings() -> Vec<Case> {

@@ -26,6 +26,11 @@ fn in_batches<H: Heap>(heap: H, mix: Mix, operations: u64) -> Sample {
     timed(operations, || shapes::batches(&heap, &mix, operations))
 }
 
+fn in_nests<H: Heap>(heap: H, mix: Mix, operations: u64) -> Sample {
+    shapes::nested(&heap, &mix, operations / 10);
+    timed(operations, || shapes::nested(&heap, &mix, operations))
+}
+
 fn in_pairs<H: Heap>(heap: H, size: usize, operations: u64) -> Sample {
     let layout = Layout::from_size_align(size, align_of::<usize>()).expect("small");
     shapes::pairs(&heap, layout, operations / 10);
@@ -54,7 +59,7 @@ fn of_tlsf() -> Vec<Case> {
     vec![
         segregated!("tlsf-pairs-64", "one block of 64 bytes made and ended", 3_000_000, |heap, n| in_pairs(heap, 64, n)),
         segregated!("tlsf-batch", "1000 blocks of 16 to 4096 bytes made, then ended, the youngest first", 1_000_000, |heap, n| {
-            in_batches(heap, batch().reversed(), n)
+            in_nests(heap, batch(), n)
         }),
         segregated!("tlsf-shuffled", "the same, ended in no order", 1_000_000, |heap, n| {
             in_batches(heap, batch().shuffled(), n)
@@ -75,14 +80,27 @@ macro_rules! halves {
     };
 }
 
+/// Makes 64 blocks and ends one in the middle, whose buddy stays live.
+fn beside_live_ones<H: Heap>(heap: &H, size: usize) {
+    let layout = Layout::from_size_align(size, align_of::<usize>()).expect("small");
+    let blocks: Vec<_> = (0..64).map(|_| heap.take(layout).expect("enough memory")).collect();
+    // SAFETY: live, not used.
+    unsafe { heap.give(blocks[32], layout) };
+}
+
 fn of_buddy() -> Vec<Case> {
     let batch = || Mix::of_powers(1000, 64, 8192);
     vec![
-        halves!("buddy-pairs-4096", "one block of 4096 bytes made and ended: all orders split and merged", 500_000, |heap, n| {
+        halves!("buddy-pairs-4096", "one block of 4096 bytes made and ended, its buddy live: no split, no merge", 3_000_000, |heap, n| {
+            beside_live_ones(&heap, 4096);
             in_pairs(heap, 4096, n)
         }),
+        halves!("buddy-split-64", "one block of 64 bytes made and ended, a large block free: all orders split and merged", 300_000, |heap, n| {
+            shapes::only_a_large_block(&heap);
+            in_pairs(heap, 64, n)
+        }),
         halves!("buddy-batch", "1000 powers of two from 64 to 8192 made, then ended, the youngest first", 500_000, |heap, n| {
-            in_batches(heap, batch().reversed(), n)
+            in_nests(heap, batch(), n)
         }),
         halves!("buddy-shuffled", "the same, ended in no order", 200_000, |heap, n| in_batches(heap, batch().shuffled(), n)),
         halves!("buddy-replace", "5 000 live powers of two from 64 to 8192, a random one replaced", 200_000, |heap, n| {

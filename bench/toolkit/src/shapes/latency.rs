@@ -7,7 +7,7 @@ use core::ptr::NonNull;
 use bench_probes::distribution::Distribution;
 use bench_probes::timer::{self, Timer};
 
-use super::{Mix, end, look, make};
+use super::{Mix, end, look, make, only_a_large_block};
 use crate::heap::Heap;
 use crate::sample::{Latency, Sample};
 
@@ -38,7 +38,7 @@ impl Both {
     #[inline(always)]
     fn end<H: Heap>(&mut self, heap: &H, block: NonNull<u8>, layout: Layout) -> u64 {
         // The line is in the cache, as after a last use.
-        let word = look(block, layout);
+        let word = look(block);
         let start = timer::begin();
         // SAFETY: a live block of this heap, not used any more.
         unsafe { heap.give(block, layout) };
@@ -81,11 +81,11 @@ pub(crate) fn latencies<H: Heap>(heap: &H, mix: &Mix, operations: u64) -> Sample
     both.sample(sum)
 }
 
-/// The longest ways that the algorithms have, provoked: the only free memory is one large block, so that the smallest request splits
-/// it as often as it can be split (TLSF once, a buddy system at every order), and its release merges all of that again.
-/// Between two such pairs the cache is filled with other memory, so the figures include the misses.
+/// The longest ways that the algorithms have, provoked: [`only_a_large_block`] is free, and between two pairs of operations the cache
+/// is filled with other memory, so the figures include the misses.
 pub(crate) fn worst_latencies<H: Heap>(heap: &H, operations: u64) -> Sample {
     const OTHER: usize = 4 << 20;
+    only_a_large_block(heap);
     let layout = Layout::new::<[u64; 8]>();
     let mut other = vec![1_u8; OTHER];
     let mut both = Both::new();

@@ -49,12 +49,6 @@ impl Mix {
         Self { layouts: layouts.collect(), order: indices(len) }
     }
 
-    /// The youngest first.
-    pub(crate) fn reversed(mut self) -> Self {
-        self.order.reverse();
-        self
-    }
-
     /// In no order.
     pub(crate) fn shuffled(mut self) -> Self {
         fastrand::Rng::with_seed(!SEED).shuffle(&mut self.order);

@@ -17,38 +17,43 @@ pub(crate) use threads::{exchange, own_blocks};
 
 use crate::heap::Heap;
 
-/// A block with `word` in its first eight bytes (its first byte, if it has fewer).
+/// A block with `word` in its first eight bytes; no mix has smaller ones.
 #[inline(always)]
 fn make<H: Heap>(heap: &H, layout: Layout, word: usize) -> NonNull<u8> {
     let start = heap.take(layout).expect("the heap is large enough for the case");
-    if layout.size() >= size_of::<usize>() {
-        // SAFETY: a fresh block of that length.
-        unsafe { start.cast::<usize>().write_unaligned(word) };
-    } else {
-        // SAFETY: a fresh block, of a byte at least.
-        unsafe { start.write(word as u8) };
-    }
+    // SAFETY: a fresh block of that length.
+    unsafe { start.cast::<usize>().write_unaligned(word) };
     start
 }
 
 /// Reads what [`make`] wrote, and gives the block back.
 #[inline(always)]
 fn end<H: Heap>(heap: &H, start: NonNull<u8>, layout: Layout) -> u64 {
-    let word = look(start, layout);
+    let word = look(start);
     // SAFETY: a live block of this heap, not used any more.
     unsafe { heap.give(start, layout) };
     word
 }
 
 #[inline(always)]
-fn look(start: NonNull<u8>, layout: Layout) -> u64 {
-    if layout.size() >= size_of::<usize>() {
-        // SAFETY: live, written by `make`.
-        unsafe { start.cast::<usize>().read_unaligned() as u64 }
-    } else {
-        // SAFETY: as above.
-        u64::from(unsafe { start.read() })
+fn look(start: NonNull<u8>) -> u64 {
+    // SAFETY: live, written by `make`.
+    unsafe { start.cast::<usize>().read_unaligned() as u64 }
+}
+
+/// Fills a heap to the last block and gives one large block back, so that the smallest request has to split that as often as it can
+/// be split (TLSF once, a buddy system at every order), and its release merges all of it again.
+pub(crate) fn only_a_large_block<H: Heap>(heap: &H) {
+    let layout = |log2: u32| Layout::from_size_align(1 << log2, align_of::<usize>()).expect("small");
+    let mut largest = None;
+    for log2 in (6..=30).rev() {
+        while let Some(start) = heap.take(layout(log2)) {
+            largest.get_or_insert((start, layout(log2)));
+        }
     }
+    let (start, layout) = largest.expect("the heap has a block");
+    // SAFETY: live, not used.
+    unsafe { heap.give(start, layout) };
 }
 
 /// One block at a time, made and ended at once.
@@ -99,25 +104,40 @@ pub(crate) fn replacements<H: Heap>(heap: &H, mix: &Mix, operations: u64) -> u64
     sum
 }
 
-/// Frames of a program: all blocks of the mix are made and looked at, then `over` gives them up.
+/// All blocks of the mix are made, then ended, the youngest first, again and again.
+#[inline(always)]
+pub(crate) fn nested<H: Heap>(heap: &H, mix: &Mix, operations: u64) -> u64 {
+    let mut live = vec![NonNull::dangling(); mix.len()];
+    let mut sum = 0_u64;
+    for round in 0..operations / mix.len() as u64 {
+        for (index, (slot, &layout)) in live.iter_mut().zip(mix.layouts()).enumerate() {
+            *slot = make(heap, layout, index + round as usize);
+        }
+        for (&start, &layout) in live.iter().zip(mix.layouts()).rev() {
+            sum = sum.wrapping_add(end(heap, start, layout));
+        }
+    }
+    sum
+}
+
+/// Frames of a program: all blocks of the mix are made, every sixteenth is looked at, then `over` gives them up.
 #[inline(always)]
 pub(crate) fn frames<H: Heap>(
     heap: &mut H,
     mix: &Mix,
     operations: u64,
-    mut over: impl FnMut(&mut H, &[(NonNull<u8>, Layout)]),
+    mut over: impl FnMut(&mut H, &[NonNull<u8>]),
 ) -> u64 {
-    let mut made = Vec::with_capacity(mix.len());
+    let mut made = vec![NonNull::dangling(); mix.len()];
     let mut sum = 0_u64;
     for round in 0..operations / mix.len() as u64 {
-        for (index, &layout) in mix.layouts().iter().enumerate() {
-            made.push((make(heap, layout, index + round as usize), layout));
+        for (index, (slot, &layout)) in made.iter_mut().zip(mix.layouts()).enumerate() {
+            *slot = make(heap, layout, index + round as usize);
         }
-        for &(start, layout) in &made {
-            sum = sum.wrapping_add(look(start, layout));
+        for &start in made.iter().step_by(16) {
+            sum = sum.wrapping_add(look(start));
         }
         over(heap, &made);
-        made.clear();
     }
     sum
 }
