@@ -21,7 +21,7 @@
 //! | [`buddy`] | halves of powers of two | O(log n), O(log n) | one | large blocks of powers of two, aligned to their size |
 //! | [`system`] | pages of the operating system | a system call | any | the end of a chain |
 //!
-//! `Locked` of the modifiers makes any of them one for many threads; `Fallback` and `Segregate` compose them.
+//! [The guide](../../../docs/guide.md) helps to choose, with what each costs beside its peers. `Locked` of the modifiers makes any of them one for many threads; `Fallback` and `Segregate` compose them.
 #![no_std]
 
 #[cfg(all(test, loom))]
