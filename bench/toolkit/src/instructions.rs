@@ -20,7 +20,8 @@ pub(crate) fn count(cases: &[Case], record: &mut Record) -> Result<(), String> {
     }
     for (cell, case) in cases.iter().enumerate().filter(|(_, case)| case.counted) {
         for row in 0..case.contestants.len() {
-            let (once, twice) = (instructions(case, row, OPERATIONS)?, instructions(case, row, 2 * OPERATIONS)?);
+            let (once, twice) =
+                (instructions(case, row, OPERATIONS)?, instructions(case, row, 2 * OPERATIONS)?);
             // Every case warms up with a tenth of its operations.
             record.set_instructions(cell, row, twice.saturating_sub(once) as f64 / (OPERATIONS as f64 * 1.1));
         }
@@ -36,7 +37,7 @@ fn instructions(case: &Case, row: usize, operations: u64) -> Result<u64, String>
         .map_err(|error| error.to_string())?;
     let said = String::from_utf8_lossy(&output.stderr);
     let count = said.lines().find_map(|line| line.split_once("Collected :"));
-    count
-        .and_then(|(_, number)| number.trim().parse().ok())
-        .ok_or_else(|| format!("valgrind counted nothing for {} of {}:\n{said}", case.contestants[row].name, case.name))
+    count.and_then(|(_, number)| number.trim().parse().ok()).ok_or_else(|| {
+        format!("valgrind counted nothing for {} of {}:\n{said}", case.contestants[row].name, case.name)
+    })
 }

@@ -68,7 +68,11 @@ fn chart(cell: &Cell) -> Markup {
     let mut bars: Vec<_> = bars.collect();
     bars.sort_by(|a, b| a.value.total_cmp(&b.value));
     let ours = cell.rows.iter().find(|row| row.ours).map(|row| row.name.as_str());
-    let what = if cell.unit == Unit::Latency { format!("P99.9 of the slower operation. {}", cell.models) } else { cell.models.clone() };
+    let what = if cell.unit == Unit::Latency {
+        format!("P99.9 of the slower operation. {}", cell.models)
+    } else {
+        cell.models.clone()
+    };
     bar_chart(&cell.name, &what, &bars, ours)
 }
 

@@ -69,7 +69,16 @@ impl Record {
             unit: case.unit,
             operations: case.operations,
             targets: case.targets.clone(),
-            rows: case.contestants.iter().map(|row| Row { name: row.name.to_owned(), ours: row.ours, instructions: None, samples: Vec::new() }).collect(),
+            rows: case
+                .contestants
+                .iter()
+                .map(|row| Row {
+                    name: row.name.to_owned(),
+                    ours: row.ours,
+                    instructions: None,
+                    samples: Vec::new(),
+                })
+                .collect(),
         });
         Self {
             format: FORMAT.to_owned(),
@@ -132,7 +141,8 @@ impl Record {
 /// Writes text and page beside a record again.
 pub(crate) fn page_again(path: &Path) -> Result<(), String> {
     let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let record: Record = serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+    let record: Record =
+        serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
     if record.format != FORMAT {
         return Err(format!("{}: not {FORMAT} but {}", path.display(), record.format));
     }
@@ -145,7 +155,8 @@ fn put(path: &Path, text: &str) -> Result<(), String> {
 
 /// The peers' versions, from the lock file that this program was built with.
 fn peers() -> String {
-    const NAMES: [&str; 6] = ["bumpalo", "buddy_system_allocator", "libmimalloc-sys", "mimalloc", "rlsf", "talc"];
+    const NAMES: [&str; 6] =
+        ["bumpalo", "buddy_system_allocator", "libmimalloc-sys", "mimalloc", "rlsf", "talc"];
     let lock = include_str!("../../Cargo.lock");
     let value = |line: Option<&str>, key: &str| {
         line.and_then(|line| line.strip_prefix(key)).map(|rest| rest.trim_matches(['"', ' ', '=']).to_owned())

@@ -36,7 +36,8 @@ pub(crate) fn measure(plan: &Plan) -> Result<bool, String> {
     let mut record = Record::new(plan, &cases, machine::facts());
     record.add_fact(Fact::new("load at the start", machine::load()));
     let rows = cases.iter().map(|case| case.contestants.len()).max().unwrap_or(0);
-    let progress = Progress::new(plan.rounds * cases.iter().map(|case| case.contestants.len()).sum::<usize>());
+    let progress =
+        Progress::new(plan.rounds * cases.iter().map(|case| case.contestants.len()).sum::<usize>());
     for Turn { round, cell, allocator: row } in interleaved(plan.rounds, cases.len(), rows) {
         let case = &cases[cell];
         if row < case.contestants.len() && (round == 0 || !record.is_constant(cell)) {

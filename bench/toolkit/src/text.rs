@@ -28,7 +28,9 @@ pub(crate) fn print(record: &Record, out: &mut dyn Write) -> io::Result<()> {
 
 /// Name, median, its interval, ratio of ours to it, and what else there is.
 fn line_of(cell: &Cell, row: &Row) -> [String; 5] {
-    let Some((value, interval)) = median(row) else { return [row.name.clone(), "–".into(), String::new(), String::new(), String::new()] };
+    let Some((value, interval)) = median(row) else {
+        return [row.name.clone(), "–".into(), String::new(), String::new(), String::new()];
+    };
     let range = interval.map_or_else(String::new, |all| {
         format!("[{} – {}]", number(cell.unit, all.low), number(cell.unit, all.high))
     });
@@ -87,7 +89,8 @@ fn targets(text: &mut String, record: &Record) {
 
 /// A table of quantiles, of the round whose 99.9th percentile is the median one.
 fn latencies(text: &mut String, cell: &Cell) {
-    let rows: Vec<_> = cell.rows.iter().flat_map(|row| typical(row).iter().map(move |one| (row, one))).collect();
+    let rows: Vec<_> =
+        cell.rows.iter().flat_map(|row| typical(row).iter().map(move |one| (row, one))).collect();
     let Some((_, first)) = rows.first() else { return };
     let _ = writeln!(
         text,

@@ -22,13 +22,17 @@ pub(crate) struct Verdict<'a> {
 impl Verdict<'_> {
     /// Whether the interval leaves it open.
     pub(crate) fn is_open(&self) -> bool {
-        self.value.interval.is_some_and(|all| all.low <= self.target.at_most && all.high > self.target.at_most)
+        self.value
+            .interval
+            .is_some_and(|all| all.low <= self.target.at_most && all.high > self.target.at_most)
     }
 
     /// In words.
     pub(crate) fn text(&self, unit: Unit) -> String {
         let range = |show: &dyn Fn(f64) -> String| {
-            self.value.interval.map_or_else(String::new, |all| format!(" [{} – {}]", show(all.low), show(all.high)))
+            self.value
+                .interval
+                .map_or_else(String::new, |all| format!(" [{} – {}]", show(all.low), show(all.high)))
         };
         let mark = match (self.reached, self.is_open()) {
             (true, false) => "reached",
@@ -123,7 +127,10 @@ mod tests {
         let cell = cell(None, 0.9);
         let verdict = &verdicts(&cell)[0];
         assert!(!verdict.reached && !verdict.is_open());
-        assert_eq!(verdict.text(cell.unit), "missed: 2.00 ns [1.00 ns – 3.00 ns]; the target is below 0.90 ns");
+        assert_eq!(
+            verdict.text(cell.unit),
+            "missed: 2.00 ns [1.00 ns – 3.00 ns]; the target is below 0.90 ns"
+        );
     }
 
     #[test]

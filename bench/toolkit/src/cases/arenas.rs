@@ -29,32 +29,36 @@ fn warmed<T>(operations: u64, state: T, mut work: impl FnMut(&mut T, u64) -> u64
 
 fn of_frames() -> Case {
     let mix = || Mix::of_frame(1000);
-    Case::new("frame-mixed", "a frame of 1000 mixed objects (16 to 1024 bytes) made, some looked at, all given up", 1_000_000)
-        .ours("Frame", move |operations| {
-            let mix = mix();
-            warmed(operations, growing(), |frame, operations| {
-                shapes::frames(frame, &mix, operations, |frame, _| frame.0.reset())
+    Case::new(
+        "frame-mixed",
+        "a frame of 1000 mixed objects (16 to 1024 bytes) made, some looked at, all given up",
+        1_000_000,
+    )
+    .ours("Frame", move |operations| {
+        let mix = mix();
+        warmed(operations, growing(), |frame, operations| {
+            shapes::frames(frame, &mix, operations, |frame, _| frame.0.reset())
+        })
+    })
+    .peer("bumpalo", move |operations| {
+        let mix = mix();
+        warmed(operations, Bumpalo(Bump::new()), |bump, operations| {
+            shapes::frames(bump, &mix, operations, |bump, _| bump.0.reset())
+        })
+    })
+    .peer("glibc", move |operations| {
+        let mix = mix();
+        warmed(operations, C, |heap, operations| {
+            shapes::frames(heap, &mix, operations, |heap, made| {
+                for (&start, &layout) in made.iter().zip(mix.layouts()) {
+                    // SAFETY: live, and looked at for the last time.
+                    unsafe { heap.give(start, layout) };
+                }
             })
         })
-        .peer("bumpalo", move |operations| {
-            let mix = mix();
-            warmed(operations, Bumpalo(Bump::new()), |bump, operations| {
-                shapes::frames(bump, &mix, operations, |bump, _| bump.0.reset())
-            })
-        })
-        .peer("glibc", move |operations| {
-            let mix = mix();
-            warmed(operations, C, |heap, operations| {
-                shapes::frames(heap, &mix, operations, |heap, made| {
-                    for (&start, &layout) in made.iter().zip(mix.layouts()) {
-                        // SAFETY: live, and looked at for the last time.
-                        unsafe { heap.give(start, layout) };
-                    }
-                })
-            })
-        })
-        .at_most(0.2, "glibc")
-        .at_most(1.0, "bumpalo")
+    })
+    .at_most(0.2, "glibc")
+    .at_most(1.0, "bumpalo")
 }
 
 /// How long it takes to give up a million objects; the figure is one such moment.

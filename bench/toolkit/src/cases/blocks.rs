@@ -104,20 +104,28 @@ fn of_mem_pool() -> Vec<Case> {
     let batch = || Mix::of_sizes(1000, 16, 4096).shuffled();
     let replace = || Mix::of_sizes(10_000, 16, 4096).shuffled();
     vec![
-        Case::new("mem-pool-batch", "1000 blocks of 16 to 4096 bytes made, then ended in no order", 1_000_000)
-            .ours("MemPool", move |n| {
-                let pool = mem_pool();
-                run(&|mix, n| shapes::batches(&pool, mix, n), batch(), n)
-            })
-            .peer("glibc", move |n| run(&|mix, n| shapes::batches(&C, mix, n), batch(), n))
-            .at_most(1.0, "glibc"),
-        Case::new("mem-pool-replace", "10 000 live blocks of 16 to 4096 bytes, a random one replaced", 1_000_000)
-            .ours("MemPool", move |n| {
-                let pool = mem_pool();
-                run(&|mix, n| shapes::replacements(&pool, mix, n), replace(), n)
-            })
-            .peer("glibc", move |n| run(&|mix, n| shapes::replacements(&C, mix, n), replace(), n))
-            .at_most(1.0, "glibc"),
+        Case::new(
+            "mem-pool-batch",
+            "1000 blocks of 16 to 4096 bytes made, then ended in no order",
+            1_000_000,
+        )
+        .ours("MemPool", move |n| {
+            let pool = mem_pool();
+            run(&|mix, n| shapes::batches(&pool, mix, n), batch(), n)
+        })
+        .peer("glibc", move |n| run(&|mix, n| shapes::batches(&C, mix, n), batch(), n))
+        .at_most(1.0, "glibc"),
+        Case::new(
+            "mem-pool-replace",
+            "10 000 live blocks of 16 to 4096 bytes, a random one replaced",
+            1_000_000,
+        )
+        .ours("MemPool", move |n| {
+            let pool = mem_pool();
+            run(&|mix, n| shapes::replacements(&pool, mix, n), replace(), n)
+        })
+        .peer("glibc", move |n| run(&|mix, n| shapes::replacements(&C, mix, n), replace(), n))
+        .at_most(1.0, "glibc"),
     ]
 }
 

@@ -52,11 +52,11 @@ macro_rules! values {
         Case::new($name, $models, $operations)
             .ours("Frame", |operations| {
                 let capacity = size_of::<$type>() * ALLOCATIONS as usize;
-                arenas(operations, || frame_with(capacity), |$arena: &Growing| { $body })
+                arenas(operations, || frame_with(capacity), |$arena: &Growing| $body)
             })
             .peer("bumpalo", |operations| {
                 let capacity = size_of::<$type>() * ALLOCATIONS as usize;
-                arenas(operations, || Bump::with_capacity(capacity), |$arena: &Bump| { $body })
+                arenas(operations, || Bump::with_capacity(capacity), |$arena: &Bump| $body)
             })
             .at_most(1.0, "bumpalo")
     };
@@ -64,9 +64,15 @@ macro_rules! values {
 
 fn of_values() -> Vec<Case> {
     vec![
-        values!("bump-alloc-small", "bumpalo's alloc/small: 10 000 bytes, one by one", Small, 3_000_000, |arena| {
-            black_box(arena.alloc(black_box(Small::default())));
-        }),
+        values!(
+            "bump-alloc-small",
+            "bumpalo's alloc/small: 10 000 bytes, one by one",
+            Small,
+            3_000_000,
+            |arena| {
+                black_box(arena.alloc(black_box(Small::default())));
+            }
+        ),
         values!("bump-alloc-big", "bumpalo's alloc/big: 10 000 values of 256 bytes", Big, 500_000, |arena| {
             black_box(arena.alloc(black_box(Big::default())));
         }),
@@ -177,14 +183,18 @@ fn of_collections(len: usize, operations: u64) -> Vec<Case> {
             |vec| vec.extend_from_slice(black_box(bytes)),
             |own| own.extend_from_slice_copy(black_box(bytes))
         ),
-        Case::new(format!("bump-slice-copy-{len}"), "a slice of bytes copied by the arena itself", operations * 2)
-            .ours("Frame", move |n| {
-                on_frame(n, len, |frame| black_box(frame.alloc_slice_copy(black_box(bytes))).len())
-            })
-            .peer("bumpalo", move |n| {
-                on_bump(n, len, |bump| black_box(bump.alloc_slice_copy(black_box(bytes))).len())
-            })
-            .at_most(1.0, "bumpalo"),
+        Case::new(
+            format!("bump-slice-copy-{len}"),
+            "a slice of bytes copied by the arena itself",
+            operations * 2,
+        )
+        .ours("Frame", move |n| {
+            on_frame(n, len, |frame| black_box(frame.alloc_slice_copy(black_box(bytes))).len())
+        })
+        .peer("bumpalo", move |n| {
+            on_bump(n, len, |bump| black_box(bump.alloc_slice_copy(black_box(bytes))).len())
+        })
+        .at_most(1.0, "bumpalo"),
     ]
 }
 
@@ -210,7 +220,9 @@ fn of_strings() -> Vec<Case> {
         .at_most(1.0, "bumpalo");
     let format = Case::new("bump-format", "bumpalo's format-realloc: a formatted string", 500_000)
         .ours("Frame", |n| {
-            on_frame(n, 0, |frame| black_box(frame.alloc_fmt(format_args!("Hello {:.*}", 270, "World! "))).len())
+            on_frame(n, 0, |frame| {
+                black_box(frame.alloc_fmt(format_args!("Hello {:.*}", 270, "World! "))).len()
+            })
         })
         .peer("bumpalo", |n| {
             on_bump(n, 0, |bump| {

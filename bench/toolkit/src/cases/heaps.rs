@@ -46,9 +46,18 @@ fn in_replacements<H: Heap>(heap: H, mix: Mix, operations: u64) -> Sample {
 macro_rules! segregated {
     ($name:expr, $models:expr, $operations:expr, |$heap:ident, $n:ident| $body:expr) => {
         Case::new($name, $models, $operations)
-            .ours("Tlsf", move |$n| { let $heap = tlsf(memory(MEMORY)); $body })
-            .peer("rlsf", move |$n| { let $heap = Rlsf::over(memory(MEMORY)); $body })
-            .peer("talc", move |$n| { let $heap = Talc::over(memory(MEMORY)); $body })
+            .ours("Tlsf", move |$n| {
+                let $heap = tlsf(memory(MEMORY));
+                $body
+            })
+            .peer("rlsf", move |$n| {
+                let $heap = Rlsf::over(memory(MEMORY));
+                $body
+            })
+            .peer("talc", move |$n| {
+                let $heap = Talc::over(memory(MEMORY));
+                $body
+            })
             .at_most(1.0, "rlsf")
             .at_most(1.0, "talc")
     };
@@ -57,16 +66,24 @@ macro_rules! segregated {
 fn of_tlsf() -> Vec<Case> {
     let batch = || Mix::of_sizes(1000, 16, 4096);
     vec![
-        segregated!("tlsf-pairs-64", "one block of 64 bytes made and ended", 3_000_000, |heap, n| in_pairs(heap, 64, n)),
-        segregated!("tlsf-batch", "1000 blocks of 16 to 4096 bytes made, then ended, the youngest first", 1_000_000, |heap, n| {
-            in_nests(heap, batch(), n)
-        }),
+        segregated!("tlsf-pairs-64", "one block of 64 bytes made and ended", 3_000_000, |heap, n| in_pairs(
+            heap, 64, n
+        )),
+        segregated!(
+            "tlsf-batch",
+            "1000 blocks of 16 to 4096 bytes made, then ended, the youngest first",
+            1_000_000,
+            |heap, n| { in_nests(heap, batch(), n) }
+        ),
         segregated!("tlsf-shuffled", "the same, ended in no order", 1_000_000, |heap, n| {
             in_batches(heap, batch().shuffled(), n)
         }),
-        segregated!("tlsf-replace", "10 000 live blocks of 16 to 4096 bytes, a random one replaced", 1_000_000, |heap, n| {
-            in_replacements(heap, Mix::of_sizes(10_000, 16, 4096).shuffled(), n)
-        }),
+        segregated!(
+            "tlsf-replace",
+            "10 000 live blocks of 16 to 4096 bytes, a random one replaced",
+            1_000_000,
+            |heap, n| { in_replacements(heap, Mix::of_sizes(10_000, 16, 4096).shuffled(), n) }
+        ),
     ]
 }
 
@@ -74,8 +91,14 @@ fn of_tlsf() -> Vec<Case> {
 macro_rules! halves {
     ($name:expr, $models:expr, $operations:expr, |$heap:ident, $n:ident| $body:expr) => {
         Case::new($name, $models, $operations)
-            .ours("Buddy", move |$n| { let $heap = buddy(memory(MEMORY)); $body })
-            .peer("buddy_system_allocator", move |$n| { let $heap = BuddySystem::over(memory(MEMORY)); $body })
+            .ours("Buddy", move |$n| {
+                let $heap = buddy(memory(MEMORY));
+                $body
+            })
+            .peer("buddy_system_allocator", move |$n| {
+                let $heap = BuddySystem::over(memory(MEMORY));
+                $body
+            })
             .at_most(0.5, "buddy_system_allocator")
     };
 }
@@ -91,21 +114,41 @@ fn beside_live_ones<H: Heap>(heap: &H, size: usize) {
 fn of_buddy() -> Vec<Case> {
     let batch = || Mix::of_powers(1000, 64, 8192);
     vec![
-        halves!("buddy-pairs-4096", "one block of 4096 bytes made and ended, its buddy live: no split, no merge", 3_000_000, |heap, n| {
-            beside_live_ones(&heap, 4096);
-            in_pairs(heap, 4096, n)
-        }),
-        halves!("buddy-split-64", "one block of 64 bytes made and ended, a large block free: all orders split and merged", 300_000, |heap, n| {
-            shapes::only_a_large_block(&heap);
-            in_pairs(heap, 64, n)
-        }),
-        halves!("buddy-batch", "1000 powers of two from 64 to 8192 made, then ended, the youngest first", 500_000, |heap, n| {
-            in_nests(heap, batch(), n)
-        }),
-        halves!("buddy-shuffled", "the same, ended in no order", 200_000, |heap, n| in_batches(heap, batch().shuffled(), n)),
-        halves!("buddy-replace", "5 000 live powers of two from 64 to 8192, a random one replaced", 200_000, |heap, n| {
-            in_replacements(heap, Mix::of_powers(5_000, 64, 8192).shuffled(), n)
-        }),
+        halves!(
+            "buddy-pairs-4096",
+            "one block of 4096 bytes made and ended, its buddy live: no split, no merge",
+            3_000_000,
+            |heap, n| {
+                beside_live_ones(&heap, 4096);
+                in_pairs(heap, 4096, n)
+            }
+        ),
+        halves!(
+            "buddy-split-64",
+            "one block of 64 bytes made and ended, a large block free: all orders split and merged",
+            300_000,
+            |heap, n| {
+                shapes::only_a_large_block(&heap);
+                in_pairs(heap, 64, n)
+            }
+        ),
+        halves!(
+            "buddy-batch",
+            "1000 powers of two from 64 to 8192 made, then ended, the youngest first",
+            500_000,
+            |heap, n| { in_nests(heap, batch(), n) }
+        ),
+        halves!("buddy-shuffled", "the same, ended in no order", 200_000, |heap, n| in_batches(
+            heap,
+            batch().shuffled(),
+            n
+        )),
+        halves!(
+            "buddy-replace",
+            "5 000 live powers of two from 64 to 8192, a random one replaced",
+            200_000,
+            |heap, n| { in_replacements(heap, Mix::of_powers(5_000, 64, 8192).shuffled(), n) }
+        ),
     ]
 }
 
@@ -124,28 +167,38 @@ fn of_latency() -> Vec<Case> {
     let mix = || Mix::of_sizes(10_000, 16, 4096).shuffled();
     let powers = || Mix::of_powers(5_000, 64, 8192).shuffled();
     vec![
-        Case::new("latency-mixed", "10 000 live blocks of 16 to 4096 bytes, a random one replaced; each operation timed", 300_000)
-            .unit(Unit::Latency)
-            .ours("Tlsf", move |n| shapes::latencies(&tlsf(memory(MEMORY)), &mix(), n))
-            .ours("Buddy", move |n| shapes::latencies(&buddy(memory(MEMORY)), &mix(), n))
-            .peer("rlsf", move |n| shapes::latencies(&Rlsf::over(memory(MEMORY)), &mix(), n))
-            .peer("talc", move |n| shapes::latencies(&Talc::over(memory(MEMORY)), &mix(), n))
-            .peer("glibc", move |n| shapes::latencies(&C, &mix(), n)),
-        Case::new("latency-powers", "5 000 live powers of two, a random one replaced; each operation timed", 100_000)
-            .unit(Unit::Latency)
-            .ours("Buddy", move |n| shapes::latencies(&buddy(memory(MEMORY)), &powers(), n))
-            .peer("buddy_system_allocator", move |n| {
-                shapes::latencies(&BuddySystem::over(memory(MEMORY)), &powers(), n)
-            }),
-        Case::new("latency-worst", "the longest splits and merges there are, the cache filled with other memory before each", 400)
-            .unit(Unit::Latency)
-            .ours("Tlsf", |n| shapes::worst_latencies(&tlsf(memory(MEMORY)), n))
-            .ours("Buddy", |n| shapes::worst_latencies(&buddy(memory(MEMORY)), n))
-            .peer("rlsf", |n| shapes::worst_latencies(&Rlsf::over(memory(MEMORY)), n))
-            .peer("talc", |n| shapes::worst_latencies(&Talc::over(memory(MEMORY)), n))
-            .peer("buddy_system_allocator", |n| {
-                shapes::worst_latencies(&BuddySystem::over(memory(MEMORY)), n)
-            }),
+        Case::new(
+            "latency-mixed",
+            "10 000 live blocks of 16 to 4096 bytes, a random one replaced; each operation timed",
+            300_000,
+        )
+        .unit(Unit::Latency)
+        .ours("Tlsf", move |n| shapes::latencies(&tlsf(memory(MEMORY)), &mix(), n))
+        .ours("Buddy", move |n| shapes::latencies(&buddy(memory(MEMORY)), &mix(), n))
+        .peer("rlsf", move |n| shapes::latencies(&Rlsf::over(memory(MEMORY)), &mix(), n))
+        .peer("talc", move |n| shapes::latencies(&Talc::over(memory(MEMORY)), &mix(), n))
+        .peer("glibc", move |n| shapes::latencies(&C, &mix(), n)),
+        Case::new(
+            "latency-powers",
+            "5 000 live powers of two, a random one replaced; each operation timed",
+            100_000,
+        )
+        .unit(Unit::Latency)
+        .ours("Buddy", move |n| shapes::latencies(&buddy(memory(MEMORY)), &powers(), n))
+        .peer("buddy_system_allocator", move |n| {
+            shapes::latencies(&BuddySystem::over(memory(MEMORY)), &powers(), n)
+        }),
+        Case::new(
+            "latency-worst",
+            "the longest splits and merges there are, the cache filled with other memory before each",
+            400,
+        )
+        .unit(Unit::Latency)
+        .ours("Tlsf", |n| shapes::worst_latencies(&tlsf(memory(MEMORY)), n))
+        .ours("Buddy", |n| shapes::worst_latencies(&buddy(memory(MEMORY)), n))
+        .peer("rlsf", |n| shapes::worst_latencies(&Rlsf::over(memory(MEMORY)), n))
+        .peer("talc", |n| shapes::worst_latencies(&Talc::over(memory(MEMORY)), n))
+        .peer("buddy_system_allocator", |n| shapes::worst_latencies(&BuddySystem::over(memory(MEMORY)), n)),
     ]
 }
 

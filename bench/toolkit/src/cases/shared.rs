@@ -42,7 +42,9 @@ impl Shape {
 fn case(shape: Shape, threads: usize) -> Case {
     let (name, models) = match shape {
         Shape::Own => ("own", "each thread makes 8 blocks and ends them itself"),
-        Shape::Exchange => ("exchange", "each thread makes a block, leaves it at a place, ends the one that was there"),
+        Shape::Exchange => {
+            ("exchange", "each thread makes a block, leaves it at a place, ends the one that was there")
+        }
     };
     let mut case = Case::new(format!("lock-free-{name}-{threads}"), models, 400_000)
         .ours("LockFreePool", move |n| shape.run(&lock_free(), threads, n))

@@ -1,8 +1,8 @@
 //! Work of several threads on one resource. Threads start together; starting and ending them is timed with the rest.
 
 use core::alloc::Layout;
-use core::sync::atomic::{AtomicPtr, Ordering};
 use core::ptr::{self, NonNull};
+use core::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::Barrier;
 use std::thread;
 
@@ -62,6 +62,8 @@ fn together(threads: usize, work: impl Fn(usize) -> u64 + Sync) -> u64 {
                 })
             })
             .collect();
-        handles.into_iter().fold(0, |sum: u64, handle| sum.wrapping_add(handle.join().expect("no thread panics")))
+        handles
+            .into_iter()
+            .fold(0, |sum: u64, handle| sum.wrapping_add(handle.join().expect("no thread panics")))
     })
 }
