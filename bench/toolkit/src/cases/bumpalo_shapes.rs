@@ -1,5 +1,7 @@
 //! `Frame` beside `bumpalo`, in the shapes of `bumpalo`'s own `benches/benches.rs` (3.20).
 
+#![expect(clippy::result_large_err, reason = "so large are those of the original")]
+
 use core::fmt::Write as _;
 use core::hint::black_box;
 use std::alloc::System;

@@ -1,5 +1,7 @@
 //! Blocks of any size over given memory: `Tlsf` beside `rlsf` and `talc`, `Buddy` beside `buddy_system_allocator`.
 
+#![expect(unused_braces, reason = "the bodies of the macros below are blocks to a reader")]
+
 use core::alloc::Layout;
 use core::mem::MaybeUninit;
 
