@@ -3,3 +3,4 @@
 # limit: 1500
 source "$(dirname "$0")/../environment.sh"
 CARGO_TARGET_DIR=$target/bench BENCH_RUNNERS="stratalloc system mimalloc3" bench/run.sh --quick
+CARGO_TARGET_DIR=$target/bench bench/toolkit.sh --quick

@@ -1,6 +1,6 @@
 //! What a runner measures about itself: latency of single operations, fragmentation over time.
 //!
-//! **Card.** May use: crates, for none of them runs while something is timed. Used by: every program under `runners/`.
+//! **Card.** May use: crates, for none of them runs while something is timed. Used by: every program under `runners/`; clock and histogram also by `toolkit/`.
 //! Never does: anything while a workload runs (`main` passes a workload's name straight on to `bench_workloads`), or
 //! know which allocator it is linked to, but for its name in the output.
 //!
@@ -12,8 +12,8 @@
 //!
 //! | module | what |
 //! | --- | --- |
-//! | `timer` | the processor's clock between fences, what reading it costs, and how fast it ticks |
-//! | `distribution` | a histogram of ticks, the timer's cost subtracted, printed in nanoseconds |
+//! | [`timer`] | the processor's clock between fences, what reading it costs, and how fast it ticks |
+//! | [`distribution`] | a histogram of ticks, the timer's cost subtracted, printed in nanoseconds |
 //! | `blocks` | raw blocks from the global allocator |
 //! | `local` | one thread: the hit path, a mixed working set, the same beside busy threads |
 //! | `remote` | blocks freed by another thread, one by one and a slab at a time |
@@ -22,13 +22,13 @@
 //! | `process` | what the kernel says about this process and this thread |
 
 mod blocks;
-mod distribution;
+pub mod distribution;
 mod drift;
 mod latency;
 mod local;
 mod process;
 mod remote;
-mod timer;
+pub mod timer;
 
 /// The whole of a runner; `allocator` is its name in the output.
 pub fn main(allocator: &'static str) {

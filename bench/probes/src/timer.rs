@@ -23,18 +23,20 @@ const CALIBRATION: Duration = Duration::from_millis(60);
 
 /// What is known about the clock.
 #[derive(Debug)]
-pub(crate) struct Timer {
-    /// Ticks that timing nothing takes: the median, the least, and the 99th percentile.
-    pub(crate) cost: u64,
-    pub(crate) least_cost: u64,
-    pub(crate) p99_cost: u64,
+pub struct Timer {
+    /// Ticks that timing nothing takes: the median.
+    pub cost: u64,
+    /// The least of them.
+    pub least_cost: u64,
+    /// The 99th percentile of them.
+    pub p99_cost: u64,
     /// Ticks in a nanosecond.
-    pub(crate) rate: f64,
+    pub rate: f64,
 }
 
 impl Timer {
     /// Compares the clock with the system's, and times nothing many times.
-    pub(crate) fn calibrated() -> Self {
+    pub fn calibrated() -> Self {
         let mut empty = Distribution::new();
         for _ in 0..EMPTY {
             let start = begin();
@@ -46,12 +48,12 @@ impl Timer {
 
     /// Ticks of one timed part, without those of the clock.
     #[inline(always)]
-    pub(crate) fn ticks(&self, start: u64, end: u64) -> u64 {
+    pub fn ticks(&self, start: u64, end: u64) -> u64 {
         (end - start).saturating_sub(self.cost)
     }
 
     /// Nanoseconds.
-    pub(crate) fn nanoseconds(&self, ticks: f64) -> f64 {
+    pub fn nanoseconds(&self, ticks: f64) -> f64 {
         ticks / self.rate
     }
 }
@@ -81,7 +83,7 @@ fn both_clocks() -> (u64, Instant) {
 /// The clock before the timed part.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-pub(crate) fn begin() -> u64 {
+pub fn begin() -> u64 {
     let (low, high): (u64, u64);
     // SAFETY: reads the clock. Nothing says that memory is untouched, so the compiler moves no access across.
     unsafe {
@@ -93,7 +95,7 @@ pub(crate) fn begin() -> u64 {
 /// The clock after the timed part.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-pub(crate) fn end() -> u64 {
+pub fn end() -> u64 {
     let (low, high): (u64, u64);
     // SAFETY: as in `begin`; the processor's number is written to rcx.
     unsafe {
@@ -104,14 +106,14 @@ pub(crate) fn end() -> u64 {
 
 /// The clock before the timed part.
 #[cfg(not(target_arch = "x86_64"))]
-pub(crate) fn begin() -> u64 {
+pub fn begin() -> u64 {
     static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
     START.get_or_init(Instant::now).elapsed().as_nanos() as u64
 }
 
 /// The clock after the timed part.
 #[cfg(not(target_arch = "x86_64"))]
-pub(crate) fn end() -> u64 {
+pub fn end() -> u64 {
     begin()
 }
 

@@ -37,7 +37,7 @@
 //! | [`Traced`] | records each operation for a reader | an exchange and four words | – |
 //! | [`Tracked`] | a list of what is live, and from where | a lock and two links | 8 words |
 //!
-//! Which order: what looks at the caller's bytes goes outside ([`Guarded`] over [`Fallback`], not below it), [`Locked`] goes around whatever is
+//! Which to choose, and over which strategy: [the guide](../../../docs/guide.md). Which order: what looks at the caller's bytes goes outside ([`Guarded`] over [`Fallback`], not below it), [`Locked`] goes around whatever is
 //! not `Sync`, [`Counted`] goes where the count is wanted.
 #![no_std]
 

@@ -29,7 +29,7 @@
 //! | [`node_pages`] | pages of a memory node | two system calls | any | what shall lie near one thread or one node |
 //! | [`system`] | pages of the operating system | a system call | any | the end of a chain |
 //!
-//! `Locked` of the modifiers makes any of them one for many threads; `Fallback` and `Segregate` compose them.
+//! [The guide](../../../docs/guide.md) helps to choose, with what each costs beside its peers. `Locked` of the modifiers makes any of them one for many threads; `Fallback` and `Segregate` compose them.
 #![no_std]
 
 #[cfg(all(test, loom))]

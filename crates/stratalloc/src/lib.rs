@@ -5,7 +5,9 @@
 //! [light]: ../../../tests/preload/torture/light_start.c
 //! [bench]: ../../../bench/runs/2026-11-21-intel-xeon-processor-2cpu/README.md
 //! [performance]: ../../../docs/performance.md
+//! [guide]: ../../../docs/guide.md
 //! [benchmarks]: ../../../bench/README.md
+//! [c-tour]: ../../../examples/c/toolkit.c
 //! [architecture]: ../../../ARCHITECTURE.md
 //! [safety]: ../../../SAFETY.md
 //! [signals]: ../../../SAFETY.md#signals-forks-late-calls

@@ -135,7 +135,7 @@ impl<P: Policy, U: MemoryResource> Frame<'_, P, U> {
     }
 
     /// Goes on in `chunk`, which follows the current one.
-    fn enter(&self, chunk: NonNull<Chunk>) {
+    pub(super) fn enter(&self, chunk: NonNull<Chunk>) {
         let used = self.used();
         // SAFETY: in the chain: CHUNK.
         let room = unsafe { chunk::room(chunk) };

@@ -269,6 +269,13 @@ impl<'m, P: Policy, U: MemoryResource> Frame<'m, P, U> {
     pub fn reset(&mut self) {
         // SAFETY: `&mut self`: no reference to a block is left; raw blocks are given up by whoever resets.
         unsafe { self.rewind_to(&self.start()) };
+        // Without a base the next allocation would go the slow way only to come here. (A frame that fills would fill all of it.)
+        if !P::FILL
+            && self.base.is_empty()
+            && let Some(first) = self.first.get()
+        {
+            self.enter(first);
+        }
     }
 
     /// Bytes from the first block's to the last one's, with the gaps between them, over base and chunks.

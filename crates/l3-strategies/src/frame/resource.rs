@@ -191,6 +191,11 @@ impl<P: Policy, U: MemoryResource> Collect for Frame<'_, P, U> {
     /// Gives back the chunks that are kept behind the current one: after a reset, all of them. (One may stay if it has given the
     /// frame its identity.)
     fn collect(&self) -> usize {
+        if self.used() == 0 {
+            // Every block takes a byte at least, so there is none: the cursor may leave the first chunk, where a reset has put it.
+            // SAFETY: no block is younger than an empty frame's start.
+            unsafe { self.rewind_to(&self.start()) };
+        }
         let mut given = 0;
         let mut next = self.next_link().take();
         while let Some(chunk) = next {

@@ -108,14 +108,49 @@ impl<const FLI: usize, const SLI: usize> Core<FLI, SLI> {
     #[inline]
     pub(super) fn allocate(&self, layout: Layout) -> Option<MemoryBlock> {
         let (size, search) = Self::sizes(layout.size(), layout.align())?;
-        let (mut block, mut found) = self.bins.take(search)?;
+        let (block, found) = self.bins.find(search)?;
         if layout.align() > GRANULE {
-            // SAFETY: taken from the bins just now; its size leaves room for the gap: `sizes`.
-            let behind_gap = unsafe { self.cut_gap(block, found, layout.align()) };
-            (block, found) = behind_gap;
+            // SAFETY: found in the bins just now; its size leaves room for the gap: `sizes`.
+            return Some(unsafe { self.allocate_aligned((block, found), size, layout.align()) });
         }
-        // SAFETY: the block is ours, and `size <= found`: `take`, and `cut_gap` leaves `size`.
-        Some(unsafe { self.occupy(block, found, size) })
+        let kept = if found - size >= MIN_BLOCK { size } else { found };
+        // SAFETY: inside the block, or where it ends.
+        let rest = unsafe { block.shifted(kept) };
+        if kept == found {
+            // SAFETY: in its list, and `found` long: `find`.
+            unsafe { self.bins.remove(block, found) };
+            // SAFETY: the next block: BLOCK.
+            unsafe { rest.set_previous_free(false) };
+        } else {
+            // SAFETY: the end of the block, at least MIN_BLOCK long; the block behind it knows that what is before it is free.
+            unsafe { rest.make_free_as_before(found - kept) };
+            // SAFETY: in its list, and made free just now.
+            unsafe { self.bins.replace((block, found), (rest, found - kept)) };
+        }
+        // SAFETY: out of its list, ours; a block begins where it ends. What lies before it is used: MERGED.
+        unsafe { block.make_used(kept, false) };
+        // SAFETY: BLOCK.
+        Some(MemoryBlock::new(unsafe { block.payload() }, kept - HEADER))
+    }
+
+    /// Goes on for an alignment that is more than a granule.
+    ///
+    /// # Safety
+    ///
+    /// The block is in its list, `found` long, and at least `align + GRANULE` longer than `size`.
+    #[cold]
+    unsafe fn allocate_aligned(
+        &self,
+        (block, found): (Block, usize),
+        size: usize,
+        align: usize,
+    ) -> MemoryBlock {
+        // SAFETY: in its list: this function's contract.
+        unsafe { self.bins.remove(block, found) };
+        // SAFETY: in no list any more; long enough: this function's contract.
+        let (block, found) = unsafe { self.cut_gap(block, found, align) };
+        // SAFETY: the block is ours, and `size <= found`: `cut_gap` leaves `size`.
+        unsafe { self.occupy(block, found, size) }
     }
 
     /// Frees what lies before the first aligned payload in a free block that is in no list.
@@ -123,7 +158,6 @@ impl<const FLI: usize, const SLI: usize> Core<FLI, SLI> {
     /// # Safety
     ///
     /// The block is free, `found` long, in no list, and at least `align + GRANULE` longer than the caller needs.
-    #[cold]
     unsafe fn cut_gap(&self, block: Block, found: usize, align: usize) -> (Block, usize) {
         let payload = block.address() + HEADER;
         // Both are multiples of GRANULE; the sum stays in the block: this function's contract.
@@ -191,21 +225,33 @@ impl<const FLI: usize, const SLI: usize> Core<FLI, SLI> {
             unsafe { block.mark_free() };
         }
         // SAFETY: BLOCK, and a used block that is not the sentinel.
-        size += unsafe { self.detach_next(block) };
+        let next = unsafe { block.next() };
+        // SAFETY: BLOCK.
+        let (behind, next_is_free) = unsafe { next.state() };
         // SAFETY: BLOCK.
         if unsafe { block.previous_is_free() } {
             // SAFETY: checked just now.
             let before = unsafe { block.previous_footer() };
             // SAFETY: as above.
             block = unsafe { block.previous() };
-            // SAFETY: free, so in the bins (BINS), with the size that its footer tells.
-            unsafe { self.bins.remove(block, before) };
             size += before;
+            if next_is_free {
+                // SAFETY: free, hence in the bins: BINS.
+                unsafe { self.bins.remove(next, behind) };
+                size += behind;
+            }
+            // SAFETY: free, so in the bins (BINS), with the size that its footer told; it only grows.
+            unsafe { self.bins.replace((block, before), (block, size)) };
+        } else if next_is_free {
+            size += behind;
+            // SAFETY: free, hence in the bins: BINS; the other is in no list, and its links are ours to write.
+            unsafe { self.bins.replace((next, behind), (block, size)) };
+        } else {
+            // SAFETY: in no list.
+            unsafe { self.bins.insert(block, size) };
         }
         // SAFETY: the merged range is ours; MERGED: the block before is used, and the next one too.
         unsafe { block.make_free(size) };
-        // SAFETY: made free just now, in no list.
-        unsafe { self.bins.insert(block, size) };
     }
 
     /// Takes the block behind `block` out of the bins if it is free; its size, or 0.

@@ -169,38 +169,55 @@ impl<const FLI: usize, const SLI: usize> Bins<FLI, SLI> {
         Some(Bin { row, column: self.columns_of(row).get().trailing_zeros() as usize })
     }
 
-    /// Takes out a block of at least `size` bytes, which is below LIMIT, and tells its size.
+    /// Takes `old` out and puts `new` in front of its list. Where that is the same list and `old` was in front of it, `new` takes its
+    /// place and the bitmaps are not touched: so it is while blocks are cut off one large block, or given back to it. (Deeper in
+    /// the list it could stay too, but what was touched last should be used next: misses of the cache cost more than the bitmaps.)
+    ///
+    /// # Safety
+    ///
+    /// `old` is in a list and `old_size` long; `new` is free, `new_size` long and in no list. They may be the same block.
     #[inline(always)]
-    pub(super) fn take(&self, size: usize) -> Option<(Block, usize)> {
-        let Some(bin) = self.search(size) else {
-            return self.take_slow(size);
-        };
-        let block = self.head(bin).get()?;
-        // SAFETY: in a list: BINS.
-        let found = unsafe { block.size() };
-        // SAFETY: as above.
-        let [next, _] = unsafe { block.read_links() };
+    pub(super) unsafe fn replace(&self, (old, old_size): (Block, usize), (new, new_size): (Block, usize)) {
+        let bin = Self::of(old_size);
+        let head = self.head(bin);
+        if bin != Self::of(new_size) || head.get() != Some(old) {
+            // SAFETY: this function's contract.
+            unsafe { self.remove(old, old_size) };
+            // SAFETY: this function's contract.
+            return unsafe { self.insert(new, new_size) };
+        }
+        // SAFETY: in a list: this function's contract.
+        let [next, _] = unsafe { old.read_links() };
+        // SAFETY: free and in no other list: this function's contract.
+        unsafe { new.write_links(next, None) };
         if let Some(next) = next {
             // SAFETY: in this list: BINS.
-            unsafe { next.set_list_previous(None) };
+            unsafe { next.set_list_previous(Some(new)) };
         }
-        self.set_head(bin, next);
-        Some((block, found))
+        head.set(Some(new));
+    }
+
+    /// The block of at least `size` bytes, which is below LIMIT, that a request of that size gets, and its size. It stays in its list.
+    #[inline(always)]
+    pub(super) fn find(&self, size: usize) -> Option<(Block, usize)> {
+        let block = match self.search(size) {
+            Some(bin) => self.head(bin).get()?,
+            None => self.find_slow(size)?,
+        };
+        // SAFETY: in a list: BINS.
+        Some((block, unsafe { block.size() }))
     }
 
     /// The bin that rounding up skipped may hold a block that is large enough; a few are looked at.
     #[cold]
     #[inline(never)]
-    fn take_slow(&self, size: usize) -> Option<(Block, usize)> {
+    fn find_slow(&self, size: usize) -> Option<Block> {
         let mut candidate = self.head(Self::of(size)).get();
         for _ in 0..SECOND_LOOKS {
             let block = candidate?;
             // SAFETY: in a list: BINS.
-            let found = unsafe { block.size() };
-            if found >= size {
-                // SAFETY: in a list, of that size: BINS.
-                unsafe { self.remove(block, found) };
-                return Some((block, found));
+            if unsafe { block.size() } >= size {
+                return Some(block);
             }
             // SAFETY: in a list: BINS.
             let [next, _] = unsafe { block.read_links() };

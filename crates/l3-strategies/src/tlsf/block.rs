@@ -184,6 +184,21 @@ impl Block {
     #[inline(always)]
     pub(super) unsafe fn make_free(self, size: usize) {
         // SAFETY: this function's contract.
+        unsafe { self.make_free_as_before(size) };
+        // SAFETY: the next block begins there: this function's contract.
+        let next = unsafe { self.shifted(size) };
+        // SAFETY: BLOCK for the next one.
+        unsafe { next.set_previous_free(true) };
+    }
+
+    /// As [`make_free`](Self::make_free) for the end of a free block, whose next one knows already that what is before it is free.
+    ///
+    /// # Safety
+    ///
+    /// As for `make_free`; the range was the end of a free block.
+    #[inline(always)]
+    pub(super) unsafe fn make_free_as_before(self, size: usize) {
+        // SAFETY: this function's contract.
         unsafe { self.set_word(size | FREE) };
         // SAFETY: the next block begins there: this function's contract.
         let next = unsafe { self.shifted(size) };
@@ -191,8 +206,6 @@ impl Block {
         let footer = unsafe { next.header.sub(1) };
         // SAFETY: in this range, which is the caller's, and not one of the first three words.
         unsafe { footer.write(size) };
-        // SAFETY: BLOCK for the next one.
-        unsafe { next.set_previous_free(true) };
     }
 
     /// Sets the header's flag alone, ahead of [`make_free`](Self::make_free).

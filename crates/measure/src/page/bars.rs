@@ -18,14 +18,20 @@ const LENGTH: f64 = 162.0;
 const NAME_CHARACTERS: usize = 16;
 
 /// A bar, ready to be drawn.
-struct Bar {
-    name: String,
-    ours: bool,
-    value: f64,
-    interval: Option<Interval>,
-    shown: String,
+#[derive(Debug, Clone)]
+pub struct Bar {
+    /// Whose it is.
+    pub name: String,
+    /// Whether it is stratalloc's.
+    pub ours: bool,
+    /// Its length, on the scale of the chart.
+    pub value: f64,
+    /// Where the value lies.
+    pub interval: Option<Interval>,
+    /// What stands beside it.
+    pub shown: String,
     /// All of it in words.
-    title: String,
+    pub title: String,
 }
 
 /// The charts of all figures that somebody has.
@@ -104,20 +110,29 @@ fn of_workloads(summary: &Summary<'_>, table: &FigureTable, row: usize) -> Optio
 }
 
 fn chart(summary: &Summary<'_>, figure: Figure, bars: &[Bar]) -> Markup {
+    let table = summary.table(figure);
+    let more =
+        if table.common.len() > 1 { format!("over {} cells", table.common.len()) } else { String::new() };
+    let reference = table.reference.map(|row| summary.comparison().allocators[row].name.as_str());
+    bar_chart(figure.label(), &more, bars, reference)
+}
+
+/// A chart of bars, one below the other, under a heading and what is softly said beside it. A dashed line goes through the end of
+/// the bar whose name is `reference`.
+#[must_use]
+pub fn bar_chart(label: &str, more: &str, bars: &[Bar], reference: Option<&str>) -> Markup {
     let most = bars.iter().map(|bar| bar.interval.map_or(bar.value, |all| all.high.max(bar.value)));
     // One far outlier's whisker must not make everybody else's bar invisible.
     let longest = bars.iter().map(|bar| bar.value).fold(0.0, f64::max);
     let scale = Scale::new(most.fold(0.0, f64::max).min(longest * 1.3), LENGTH);
     let rows = u32::try_from(bars.len()).unwrap_or(u32::MAX);
     let height = f64::from(rows) * ROW;
-    let table = summary.table(figure);
-    let reference = table.reference.map(|row| summary.comparison().allocators[row].name.as_str());
     let at =
         bars.iter().find(|bar| Some(bar.name.as_str()) == reference).map(|bar| LEFT + scale.at(bar.value));
     html! {
         figure {
-            figcaption { (figure.label()) " " span.soft { @if table.common.len() > 1 { "over " (table.common.len()) " cells" } } }
-            svg viewBox={ "0 0 " (WIDTH) " " (place(height)) } role="img" aria-label={ (figure.label()) " per allocator" } {
+            figcaption { (label) " " span.soft { (more) } }
+            svg viewBox={ "0 0 " (WIDTH) " " (place(height)) } role="img" aria-label={ (label) " per allocator" } {
                 line.zero x1=(LEFT) x2=(LEFT) y1="0" y2=(place(height)) {}
                 @for (index, bar) in (0_u32..).zip(bars) { (drawn(bar, f64::from(index) * ROW, scale, index == 0)) }
                 @if let Some(at) = at { line.reference x1=(place(at)) x2=(place(at)) y1="0" y2=(place(height)) {} }

@@ -26,12 +26,33 @@ use crate::summary::Summary;
 use crate::tables::{self, plural};
 use crate::usage::Figure;
 
+pub use bars::{Bar, bar_chart};
+
 const STYLE: &str = include_str!("style.css");
 
 /// The page, complete.
 #[must_use]
 pub fn render(comparison: &Comparison) -> String {
     let summary = Summary::of(comparison);
+    let body = html! {
+        (header(&summary))
+        main {
+            (problems(comparison))
+            (losses::section(&summary))
+            (bars::section(&summary))
+            (curves::section(comparison))
+            (heat::section(&summary))
+            (figures::section(&summary))
+            (how(comparison))
+        }
+    };
+    document(&format!("{} – allocators compared", comparison.title), &body)
+}
+
+/// A page with the style of all records around `body`: one file, no network, no script. For records whose figures are not a
+/// process's (see [`bar_chart`]).
+#[must_use]
+pub fn document(title: &str, body: &Markup) -> String {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -40,21 +61,10 @@ pub fn render(comparison: &Comparison) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 meta name="generator" content={ "stratalloc-measure " (env!("CARGO_PKG_VERSION")) };
-                title { (comparison.title) " – allocators compared" }
+                title { (title) }
                 style { (PreEscaped(STYLE)) }
             }
-            body {
-                (header(&summary))
-                main {
-                    (problems(comparison))
-                    (losses::section(&summary))
-                    (bars::section(&summary))
-                    (curves::section(comparison))
-                    (heat::section(&summary))
-                    (figures::section(&summary))
-                    (how(comparison))
-                }
-            }
+            body { (body) }
         }
     }
     .into_string()

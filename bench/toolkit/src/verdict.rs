@@ -1,0 +1,140 @@
+//! What the samples say: medians, ratios with their intervals, and whether the targets are reached.
+
+use stratalloc_measure::statistics::{Interval, Ratio, Sample, interval_of_median, ratio_of_medians};
+
+use crate::cases::{Target, Unit};
+use crate::record::{Cell, Row};
+
+/// The median of a row's figure and where it lies.
+pub(crate) fn median(row: &Row) -> Option<(f64, Option<Interval>)> {
+    let figures = row.figures();
+    Some((Sample::of(figures.iter().copied())?.median, interval_of_median(&figures)))
+}
+
+/// How a target was met.
+pub(crate) struct Verdict<'a> {
+    pub(crate) target: &'a Target,
+    /// Ours by the peer's; ours alone, if the target has no peer.
+    pub(crate) value: Ratio,
+    pub(crate) reached: bool,
+}
+
+impl Verdict<'_> {
+    /// Whether the interval leaves it open.
+    pub(crate) fn is_open(&self) -> bool {
+        self.value
+            .interval
+            .is_some_and(|all| all.low <= self.target.at_most && all.high > self.target.at_most)
+    }
+
+    /// In words.
+    pub(crate) fn text(&self, unit: Unit) -> String {
+        let range = |show: &dyn Fn(f64) -> String| {
+            self.value
+                .interval
+                .map_or_else(String::new, |all| format!(" [{} – {}]", show(all.low), show(all.high)))
+        };
+        let mark = match (self.reached, self.is_open()) {
+            (true, false) => "reached",
+            (true, true) => "reached, within the noise",
+            (false, true) => "missed, within the noise",
+            (false, false) => "missed",
+        };
+        match &self.target.peer {
+            Some(peer) => {
+                let show = |value: f64| format!("{value:.2}");
+                let value = format!("× {}{} of {peer}'s", show(self.value.value), range(&show));
+                format!("{mark}: {value}; the target is at most × {:.2}", self.target.at_most)
+            }
+            None => {
+                let show = |value: f64| number(unit, value);
+                let value = format!("{}{}", show(self.value.value), range(&show));
+                format!("{mark}: {value}; the target is below {}", show(self.target.at_most))
+            }
+        }
+    }
+}
+
+/// The verdicts on all targets of a case.
+pub(crate) fn verdicts(cell: &Cell) -> Vec<Verdict<'_>> {
+    cell.targets.iter().filter_map(|target| verdict(cell, target)).collect()
+}
+
+fn verdict<'a>(cell: &Cell, target: &'a Target) -> Option<Verdict<'a>> {
+    let ours = cell.rows.iter().find(|row| row.ours)?;
+    let value = match &target.peer {
+        Some(peer) => {
+            let peer = cell.rows.iter().find(|row| row.name == *peer)?;
+            ratio_of_medians(&ours.figures(), &peer.figures())?
+        }
+        None => {
+            let (value, interval) = median(ours)?;
+            Ratio { value, interval }
+        }
+    };
+    Some(Verdict { target, reached: value.value <= target.at_most, value })
+}
+
+/// A figure as people read it.
+pub(crate) fn number(unit: Unit, value: f64) -> String {
+    let digits = match value {
+        ..10.0 => 2,
+        10.0..100.0 => 1,
+        _ => 0,
+    };
+    let name = match unit {
+        Unit::Nanoseconds | Unit::Latency => "ns",
+        Unit::Microseconds => "µs",
+        Unit::PerCent => "%",
+    };
+    format!("{value:.digits$} {name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(name: &str, ours: bool, figures: &[f64]) -> Row {
+        let sample = |&figure: &f64| crate::sample::Sample { figure, ..Default::default() };
+        Row { name: name.to_owned(), ours, instructions: None, samples: figures.iter().map(sample).collect() }
+    }
+
+    fn cell(peer: Option<&str>, at_most: f64) -> Cell {
+        Cell {
+            name: "case".to_owned(),
+            models: String::new(),
+            unit: Unit::Nanoseconds,
+            operations: 1,
+            targets: vec![Target { peer: peer.map(str::to_owned), at_most }],
+            rows: vec![row("ours", true, &[1.0, 2.0, 3.0]), row("theirs", false, &[4.0, 5.0, 6.0])],
+        }
+    }
+
+    #[test]
+    fn a_target_beside_a_peer_is_about_the_ratio() {
+        let cell = cell(Some("theirs"), 0.5);
+        let verdict = &verdicts(&cell)[0];
+        assert_eq!((verdict.value.value, verdict.reached, verdict.is_open()), (0.4, true, true));
+        let text = verdict.text(cell.unit);
+        assert_eq!(
+            text,
+            "reached, within the noise: × 0.40 [0.17 – 0.75] of theirs's; the target is at most × 0.50"
+        );
+    }
+
+    #[test]
+    fn a_target_alone_is_about_the_figure() {
+        let cell = cell(None, 0.9);
+        let verdict = &verdicts(&cell)[0];
+        assert!(!verdict.reached && !verdict.is_open());
+        assert_eq!(
+            verdict.text(cell.unit),
+            "missed: 2.00 ns [1.00 ns – 3.00 ns]; the target is below 0.90 ns"
+        );
+    }
+
+    #[test]
+    fn a_peer_that_was_not_measured_gives_no_verdict() {
+        assert!(verdicts(&cell(Some("nobody"), 1.0)).is_empty());
+    }
+}
