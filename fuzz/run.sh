@@ -28,5 +28,5 @@ cargo +nightly fuzz build --fuzz-dir . --sanitizer none
 for target in "${targets[@]}"; do
     echo "== $target, $seconds s"
     cargo +nightly fuzz run --fuzz-dir . --sanitizer none "$target" -- \
-        -max_total_time="$seconds" -max_len=4096 -len_control=0 -print_final_stats=1 -verbosity=0
+        -max_total_time="$seconds" -max_len=32 -len_control=0 -print_final_stats=1 -verbosity=0
 done

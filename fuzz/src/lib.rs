@@ -4,12 +4,11 @@
 //! `fuzz_targets/`, one line each, and `run.sh`. Never does: draw anything by itself.
 //!
 //! ```text
-//!   libFuzzer ──bytes──► proptest's generators ──► configuration, operations ──► strategy ◄─compared─► Shadow
-//!                        (they draw from the bytes instead of from a random source)        validate() after each step
+//!   libFuzzer ──32 bytes, a seed──► proptest's generators ──► configuration, operations ──► strategy ◄─compared─► Shadow
 //! ```
 //!
-//! So a target tries what the property test of the same strategy tries, but led by coverage: libFuzzer changes the bytes of those inputs
-//! that reached new code. An input is a sequence of decisions, the configuration's first.
+//! So a target tries what the property test of the same strategy tries, as often as there is time. Coverage tells libFuzzer which seeds to keep, but
+//! it cannot change one decision of an input and leave the others: for that the operations would have to be decoded from the bytes.
 
 extern crate alloc;
 
@@ -33,22 +32,12 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRu
 use stratalloc_resource::{MemoryResource, Owns, Validate};
 use support::{Op, Shadow};
 
-/// More bytes than any target's generator draws.
-const ENOUGH: usize = 32 << 10;
-
-/// What a generator makes of these bytes, and of a fixed sequence when they are used up (proptest would go on with zeros, which
-/// a range that rejects some numbers draws for ever). `None` for what it rejects.
+/// What a generator makes of these bytes; `None` for what it rejects. The first 32 are the seed of its random source: proptest's own
+/// pass-through source halves its bytes at each choice among alternatives and then draws zeros for ever.
 fn drawn<T>(data: &[u8], generator: impl Strategy<Value = T>) -> Option<T> {
-    let mut bytes = data.to_vec();
-    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
-    while bytes.len() < ENOUGH {
-        // xorshift: any sequence that is not constant would do.
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend(state.to_le_bytes());
-    }
-    let random = TestRng::from_seed(RngAlgorithm::PassThrough, &bytes);
+    let mut seed = [0_u8; 32];
+    seed.iter_mut().zip(data).for_each(|(to, &from)| *to = from);
+    let random = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
     let mut runner = TestRunner::new_with_rng(Config::default(), random);
     generator.new_tree(&mut runner).ok().map(|tree| tree.current())
 }
