@@ -30,6 +30,12 @@ says order_book '^129439 orders = 52140 filled \+ 23449 cancelled \+ 53850 resti
 says remote_free '^pool: 100000 messages through [0-9]+ blocks of 128$' '^heap: 100000 messages' \
   ' = 100000 freed intact, 0 live$' ' = 100000 freed intact, 0 bytes live$' '^ +[0-9]+ of them remote, in [0-9]+ batches'
 says small_objects '^malloc +[0-9.]+ +[0-9.]+ +1\.0×' '^every strategy served the same requests: sum [1-9]'
+says budgets '^ +9 requests found nothing: every link refused: 1 tagged: tag 4 is over its budget; 2 tlsf: the fixed capacity is exhausted$' \
+  '^ +physics +3200 blocks from the frame, .* 0 live$' 'heap behind: 0 bytes used$'
+says shared_messages '^20000 jobs to process [0-9]+ and back: ' '^killed: 64 of 64 messages are left, ' 'live_blocks: 0,'
+says compaction '^ +16 B +1 of 50 +98\.0 % ─► +1\.[0-9] %' '^ +1024 B +1 of 10 +89\.9 % ─► +0\.0 %'
+says fibers '^100000 fibers, 10000 at a time, on [0-9]+ threads in ' '^ +10000 made for 100000 fibers, in [0-9]+ mappings' '0 left$'
+says fiber_stack_costs '^pool, by a thread' '^mmap, mprotect, munmap '
 says collections '^the same words everywhere: words ' '^TLSF over 256 KiB .* 0 live at the end$' \
   '^room for 100000 numbers in 256 KiB: false, for 10000: true$'
 
