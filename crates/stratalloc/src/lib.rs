@@ -8,6 +8,7 @@
 //! [guide]: ../../../docs/guide.md
 //! [benchmarks]: ../../../bench/README.md
 //! [c-tour]: ../../../examples/c/toolkit.c
+//! [examples]: ../../../crates/stratalloc/examples
 //! [architecture]: ../../../ARCHITECTURE.md
 //! [safety]: ../../../SAFETY.md
 //! [signals]: ../../../SAFETY.md#signals-forks-late-calls
