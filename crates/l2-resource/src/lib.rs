@@ -32,12 +32,13 @@
 //! * [`ResourceId`] (`identity`): when two resources are one;
 //! * [`ResourceInfo`] (`info`): what a resource says about itself;
 //! * [`Owns`], [`Collect`], [`Validate`] (`capability`): what only some resources can do;
-//! * [`Allocator`] (`allocator`): the typed handle, with the features `allocator-api2` and `allocator-api2-04` (`allocator/standard.rs`)
-//!   also what collections take; [`OwnedBlock`] (`owned_block`): a block that releases itself;
+//! * [`Allocator`] (`allocator`): the typed handle, with the features `allocator-api2`, `allocator-api2-04` and `nightly` (`allocator/standard.rs`;
+//!   without one where `core::alloc::Allocator` is stable) also what collections take; [`OwnedBlock`] (`owned_block`): a block that releases itself;
 //! * [`FromGlobal`], [`ResourceAllocator`], references (`adapter`): the bridges to `GlobalAlloc` and back;
 //! * [`abi`]: resources of C and of other shared objects, and Rust's for them: a versioned table of functions;
 //! * `conformance` (feature `conformance`, needs `std`): the contract as a test of anything that claims to keep it.
 #![no_std]
+#![cfg_attr(core_allocator_unstable, feature(allocator_api))]
 
 #[cfg(feature = "conformance")]
 extern crate alloc;

@@ -1,7 +1,9 @@
-//! The handle as an `Allocator` of allocator-api2, both versions: its promises to collections, and that what reaches the resource
+//! The handle as an `Allocator` of allocator-api2, both versions, and of `core` where there is one: its promises to collections, and that what reaches the resource
 //! keeps the resource's contract, which `Audit` checks at each call.
 //!
 //! Not covered: allocation from several threads (the handle adds no state) and collections (`crates/stratalloc/tests`).
+
+#![cfg_attr(core_allocator_unstable, feature(allocator_api))]
 
 extern crate alloc;
 
@@ -232,3 +234,5 @@ macro_rules! tests_for {
 
 tests_for!(v02, allocator_api2);
 tests_for!(v04, allocator_api2_04);
+#[cfg(core_allocator)]
+tests_for!(of_core, core);

@@ -1,7 +1,7 @@
 //! The typed handle, for code that wants neither a global allocator nor a collection.
 
 mod slices;
-#[cfg(any(feature = "allocator-api2", feature = "allocator-api2-04"))]
+#[cfg(any(core_allocator, feature = "allocator-api2", feature = "allocator-api2-04"))]
 mod standard;
 mod values;
 

@@ -1,10 +1,13 @@
-//! The handle as an `Allocator` of the crate `allocator-api2`, the trait that collections are written against.
+//! The handle as an `Allocator` of `core` and of the crate `allocator-api2`, the traits that collections are written against.
 //!
 //! ```text
-//!   allocator-api2 0.2 ──┐                       size 0: no request, an aligned address
-//!                        ├─ implement_for! ─► served, resized, released ─► MemoryResource
+//!   core::alloc ─────────┐                       size 0: no request, an aligned address
+//!   allocator-api2 0.2 ──┼─ implement_for! ─► served, resized, released ─► MemoryResource
 //!   allocator-api2 0.4 ──┘                       alignment: the larger of handle's and layout's
 //! ```
+//!
+//! Whether the compiler has the trait of `core`, and in the form that is implemented here, the build script finds out by compiling
+//! `core_allocator.rs`: without asking once it is stable, with the feature `nightly` before.
 //!
 //! The trait and the contract of resources agree on what fits a block: the alignment of its request and any length from the requested
 //! one to the returned one. Two things differ, and are settled here. A block without bytes is nobody's. And `grow` and `shrink` may
@@ -113,16 +116,16 @@ impl<R: MemoryResource, P> Allocator<R, P> {
     }
 }
 
-/// Implements the trait of one version of the crate; the versions differ in their error type's path only.
+/// Implements the trait of one crate; they differ in their paths only.
 macro_rules! implement_for {
-    ($api:ident, $feature:literal) => {
+    ($api:ident, $condition:meta) => {
         // SAFETY:
         // * blocks are valid until the handle and its clones are dropped: Stable, and Identity for clones; `reset` and the like need
         //   the resource exclusively or are `unsafe`, and the handle lends it shared only;
         // * a clone has an equal resource (Identity) and the same alignment, so it may release: Equality;
         // * moving the handle moves no block: Stable;
         // * every byte to the returned length is the caller's, and nothing unwinds: Fit, Errors.
-        #[cfg(feature = $feature)]
+        #[cfg($condition)]
         unsafe impl<R: MemoryResource, P> $api::alloc::Allocator for Allocator<R, P> {
             #[inline]
             fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, $api::alloc::AllocError> {
@@ -181,5 +184,6 @@ macro_rules! implement_for {
     };
 }
 
-implement_for!(allocator_api2, "allocator-api2");
-implement_for!(allocator_api2_04, "allocator-api2-04");
+implement_for!(core, core_allocator);
+implement_for!(allocator_api2, feature = "allocator-api2");
+implement_for!(allocator_api2_04, feature = "allocator-api2-04");
