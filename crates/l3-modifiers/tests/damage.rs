@@ -206,7 +206,8 @@ fn thread_cached_write_after_release_found_by_flush() {
     let what = "was written to after its release";
     reported_by_a_cache("thread_cached_write_after_release_found_by_flush", what, |handle, block| {
         release(handle, block);
-        poke(block, 9);
+        // Behind the link, in what is looked at.
+        poke(block, size_of::<usize>() + 1);
         handle.flush();
     });
 }

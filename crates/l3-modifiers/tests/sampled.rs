@@ -60,7 +60,7 @@ fn sums_over_samples_estimate_requests_and_bytes_of_every_size() {
         }
         #[expect(clippy::cast_precision_loss, reason = "an estimate")]
         let (requests, bytes, rate) =
-            (REQUESTS as f64, (REQUESTS * size) as f64, (size as f64 / interval as f64));
+            (REQUESTS as f64, REQUESTS as f64 * size as f64, (size as f64 / interval as f64));
         // The relative deviation of the estimate is √((1 − p) / (n p)); five of them, and the seed is fixed.
         let p = -(-rate).exp_m1();
         let tolerance = 5.0 * ((1.0 - p) / (requests * p)).sqrt() + 1e-9;
