@@ -139,6 +139,44 @@ fn each_page_lies_where_the_policy_says_also_after_growth() {
 }
 
 #[test]
+fn a_page_on_a_node_that_the_policy_does_not_name_is_elsewhere() {
+    for node in 0..numa::nodes() {
+        let block = OwnedBlock::new(NodePages::on(node).unwrap(), layout(5 * page::size())).unwrap();
+        let whole = MemoryBlock::new(core::ptr::NonNull::new(block.as_ptr()).unwrap(), block.len());
+        touch(whole);
+        for other in (0..numa::nodes()).filter(|_| tells()) {
+            for pages in [NodePages::on(other).unwrap(), NodePages::only_on(other).unwrap()] {
+                let found = pages.placement(whole);
+                let expected = if other == node { (5, 0, 0) } else { (0, 5, 0) };
+                assert_eq!((found.bound, found.elsewhere, found.unknown), expected, "{node} {pages:?}");
+            }
+        }
+        if tells() {
+            assert_eq!(NodePages::interleaved().unwrap().placement(whole).bound, 5);
+        }
+    }
+}
+
+/// A thousand blocks of 64 MiB one after the other; the tests beside this one have not nearly as much at a time.
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn what_is_released_is_unmapped() {
+    let mapped = || {
+        let counts = std::fs::read_to_string("/proc/self/statm").unwrap();
+        counts.split(' ').next().unwrap().parse::<usize>().unwrap() * page::size()
+    };
+    let (pages, size, before) = (NodePages::on(0).unwrap(), 64 << 20, mapped());
+    for _ in 0..1000 {
+        let block = pages.allocate(layout(size)).unwrap();
+        // SAFETY: live.
+        let block = unsafe { pages.reallocate(block, size + page::size(), Alignment::ONE) }.unwrap();
+        // SAFETY: live, with this alignment; not used any more.
+        unsafe { pages.deallocate(block, Alignment::ONE) };
+    }
+    assert!(mapped() < before + 100 * size, "{before} bytes before, {} now", mapped());
+}
+
+#[test]
 fn frames_pools_and_heaps_are_bound_by_their_upstream() {
     let told = tells();
     for node in 0..numa::nodes() {

@@ -227,7 +227,8 @@ fn a_panic_in_clone_changes_nothing_and_leaves_the_way_free() {
 /// Readers on four pretended nodes, two writers that add to what they find: nothing torn, nothing lost, never back on one node.
 #[test]
 fn many_readers_and_two_writers() {
-    const UPDATES: u64 = if cfg!(miri) { 20 } else { 3_000 };
+    // Each may wait for a reader that lost its processor inside a read, on a busy machine for several time slices.
+    const UPDATES: u64 = if cfg!(miri) { 20 } else { 300 };
     const MARK: u64 = 0xDEAD_BEEF;
     let (account, done, reads) = (Account::of(usize::MAX), AtomicUsize::new(0), AtomicU64::new(0));
     let table: Replicated<[u64; 32], _, 4> = Replicated::new(Pretended(4, &account), [MARK; 32]).unwrap();
