@@ -176,6 +176,22 @@ fn what_is_released_is_unmapped() {
     assert!(mapped() < before + 100 * size, "{before} bytes before, {} now", mapped());
 }
 
+/// Each has another one in its way, so it has to move, and the kernel moves to any page.
+#[test]
+fn alignments_above_a_page_survive_growth() {
+    let (pages, size) = (NodePages::on(0).unwrap(), 1 << 16);
+    let align = Alignment::from_layout(Layout::from_size_align(size, size).unwrap());
+    let blocks: Vec<_> =
+        (0..20).map(|_| pages.allocate(Layout::from_size_align(size, size).unwrap()).unwrap()).collect();
+    for block in blocks {
+        // SAFETY: live, with this alignment.
+        let grown = unsafe { pages.reallocate(block, 5 * size + 1, align) }.unwrap();
+        assert!(grown.is_aligned(align) && grown.len() > 5 * size);
+        // SAFETY: as above; not used any more.
+        unsafe { pages.deallocate(grown, align) };
+    }
+}
+
 #[test]
 fn frames_pools_and_heaps_are_bound_by_their_upstream() {
     let told = tells();
