@@ -57,9 +57,12 @@ pub fn current_node() -> u32 {
 
 /// The node on which a page lies (`move_pages` as a question: the page is neither moved nor touched).
 ///
+/// Of memory without a binding ([`Policy::Default`]) the kernel's automatic balancing (`/proc/sys/kernel/numa_balancing`) marks pages, to
+/// learn who touches them next. Until then some kernels (Linux 6.1) say of a marked page what they say of one that is not there.
+///
 /// # Errors
 ///
-/// `ENOENT` if the page is not resident, `EFAULT` if nothing is mapped there or it is the shared page of zeros;
+/// `ENOENT` if the page is not resident, `EFAULT` if nothing is mapped there or it is the shared page of zeros; either if it is marked;
 /// [unsupported](OsError::is_unsupported) where the kernel has no NUMA.
 pub fn page_node(ptr: NonNull<u8>) -> Result<u32, OsError> {
     let page = ptr.as_ptr();

@@ -71,7 +71,8 @@ pub struct Placement {
     pub bound: usize,
     /// Pages on another one: the node was full, or the pages were there before.
     pub elsewhere: usize,
-    /// Pages that nobody has touched yet, or about which the system says nothing.
+    /// Pages that nobody has touched yet, or about which the system says nothing: so for a while of pages
+    /// [as they come](NodePages::AS_THEY_COME), see [`numa::page_node`].
     pub unknown: usize,
 }
 
