@@ -36,7 +36,8 @@ for target in "${targets[@]}"; do
     echo "== $target, $seconds s"
     mkdir -p "corpus/$target" "artifacts/$target"
     "$CARGO_TARGET_DIR/$host/release/$target" "corpus/$target" -artifact_prefix="artifacts/$target/" -max_total_time="$seconds" \
-        -max_len=1024 -timeout=60 -print_final_stats=1 -verbosity=0 || failed+=("$target")
+        -max_len=1024 -timeout=60 -print_final_stats=1 -verbosity=0 2>&1 |
+        sed '/Recommended dictionary/,/End of recommended/d' || failed+=("$target")
 done
 
 for target in "${failed[@]}"; do

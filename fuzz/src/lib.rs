@@ -20,6 +20,7 @@ mod compositions;
 mod heaps;
 mod input;
 mod linear;
+mod mapped;
 #[path = "../../crates/l3-strategies/tests/support/mod.rs"]
 #[expect(dead_code, reason = "the property tests use all of it")]
 mod support;
@@ -28,6 +29,7 @@ pub use blocks::{lock_free_pool, mem_pool, pool, slab};
 pub use compositions::compositions;
 pub use heaps::{buddy, system, tlsf};
 pub use linear::{frame, stack};
+pub use mapped::{node_pages, partition, reserved};
 
 use proptest::test_runner::TestCaseError;
 use stratalloc_resource::{MemoryResource, Owns, Validate};
