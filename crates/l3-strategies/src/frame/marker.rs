@@ -55,7 +55,7 @@ impl<P: Policy, U: MemoryResource> Frame<'_, P, U> {
     ///
     /// # Safety
     ///
-    /// * `marker` was made by this frame, and since then the frame was neither reset nor rewound to an older marker;
+    /// * `marker` was made by this frame, and since then the frame was neither reset nor rewound to an older marker (`collect` is allowed);
     /// * nobody uses blocks that were made, moved or grown after it.
     pub unsafe fn rewind(&self, marker: Marker) {
         let marker = self.present(&marker);
