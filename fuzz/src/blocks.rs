@@ -9,19 +9,23 @@ use stratalloc_strategies::slab::{Slab, SlabConfig};
 use stratalloc_strategies::tlsf::Tlsf;
 
 use crate::alone::Alone;
-use crate::support::{Op, memory, ops};
-use crate::{drawn, plain, run, settle};
+use crate::input::Input;
+use crate::support::{Op, memory};
+use crate::{plain, run, settle};
 
-fn alignment(log2: u32) -> Alignment {
-    Alignment::new(1 << log2).expect("a power of two")
+/// An alignment up to 256.
+fn alignment(input: &mut Input<'_>) -> Alignment {
+    Alignment::new(1 << input.number(0..9)).expect("a power of two")
 }
 
 /// Any block size, over any buffer or growing; some releases go through the remote handle.
 pub fn pool(data: &[u8]) {
-    let config = (0_usize..300, 0_u32..9, 0_usize..20, 0_usize..80);
-    let all = (config, (0_usize..70, 0_usize..30_000, any::<bool>()), ops(300));
-    let Some(((size, align, chunk, most), (offset, len, growing), ops)) = drawn(data, all) else { return };
-    let config = PoolConfig::new(size, alignment(align)).with_chunk_blocks(chunk).with_max_blocks(most);
+    let mut input = Input::new(data);
+    let config = PoolConfig::new(input.number(0..300), alignment(&mut input))
+        .with_chunk_blocks(input.number(0..20))
+        .with_max_blocks(input.number(0..80));
+    let (growing, offset, len) = (input.flag(), input.number(0..70), input.number(0..30_000));
+    let ops = input.ops(300);
     let mut bytes = memory(offset + len);
     if growing {
         let upstream: Tlsf<'_> = Tlsf::new();
@@ -48,9 +52,11 @@ fn in_pool<U: MemoryResource>(pool: &Pool<'_, U>, ops: &[Op]) {
 
 /// Any block size and count, by one thread (loom's models have the others).
 pub fn lock_free_pool(data: &[u8]) {
-    let all = ((0_usize..300, 0_u32..9, 0_usize..80), (0_usize..70, 0_usize..30_000), ops(300));
-    let Some(((size, align, most), (offset, len), ops)) = drawn(data, all) else { return };
-    let config = PoolConfig::new(size, alignment(align)).with_max_blocks(most);
+    let mut input = Input::new(data);
+    let config =
+        PoolConfig::new(input.number(0..300), alignment(&mut input)).with_max_blocks(input.number(0..80));
+    let (offset, len) = (input.number(0..70), input.number(0..30_000));
+    let ops = input.ops(300);
     let mut bytes = memory(offset + len);
     if let Ok(pool) = LockFreePool::over(config, &mut bytes[offset..]) {
         settle(run(&pool, &ops, plain));
@@ -59,12 +65,12 @@ pub fn lock_free_pool(data: &[u8]) {
 
 /// Any geometry, over any buffer or growing, reaped now and then.
 pub fn slab(data: &[u8]) {
-    let config = (0_usize..300, 0_u32..9, 0_usize..3000, 0_usize..80);
-    let all = (config, (0_usize..70, 0_usize..30_000, any::<bool>()), ops(300));
-    let Some(((size, align, slab_bytes, most), (offset, len, growing), ops)) = drawn(data, all) else {
-        return;
-    };
-    let config = SlabConfig::new(size, alignment(align)).with_slab_bytes(slab_bytes).with_max_slabs(most);
+    let mut input = Input::new(data);
+    let config = SlabConfig::new(input.number(0..300), alignment(&mut input))
+        .with_slab_bytes(input.number(0..3000))
+        .with_max_slabs(input.number(0..80));
+    let (growing, offset, len) = (input.flag(), input.number(0..70), input.number(0..30_000));
+    let ops = input.ops(300);
     let mut bytes = memory(offset + len);
     if growing {
         let upstream: Tlsf<'_> = Tlsf::new();
@@ -88,9 +94,9 @@ fn in_slab<U: MemoryResource>(slab: &Slab<'_, U>, ops: &[Op]) {
 
 /// Default and small classes, over an upstream that may run dry.
 pub fn mem_pool(data: &[u8]) {
-    let Some((len, narrow, ops)) = drawn(data, (3000_usize..300_000, any::<bool>(), ops(20_000))) else {
-        return;
-    };
+    let mut input = Input::new(data);
+    let (narrow, len) = (input.flag(), input.number(3000..300_000));
+    let ops = input.ops(20_000);
     let mut bytes = memory(len);
     let upstream: Tlsf<'_> = Tlsf::over(&mut bytes).expect("3000 bytes are enough");
     if narrow {

@@ -8,13 +8,15 @@ use stratalloc_strategies::buddy::Buddy;
 use stratalloc_strategies::tlsf::{GrowingTlsf, Tlsf};
 
 use crate::alone::Alone;
-use crate::support::{Op, memory, ops};
-use crate::{drawn, plain, run, settle};
+use crate::input::Input;
+use crate::support::{Op, memory};
+use crate::{plain, run, settle};
 
 /// One of the compositions over two buffers of any length; at the end both are empty again.
 pub fn compositions(data: &[u8]) {
-    let all = ((200_usize..60_000, 200_usize..60_000, 0_usize..7), ops(20_000));
-    let Some(((first, second, choice), ops)) = drawn(data, all) else { return };
+    let mut input = Input::new(data);
+    let (choice, first, second) = (input.number(0..7), input.number(200..60_000), input.number(200..60_000));
+    let ops = input.ops(20_000);
     let (mut first, mut second) = (memory(first), memory(second));
     let Ok(tlsf) = Tlsf::<'_, 14, 16>::over(&mut first) else { return };
     let Ok(buddy) = Buddy::<'_, 12, 32>::over(&mut second) else { return };

@@ -6,13 +6,16 @@ use stratalloc_strategies::system::System;
 use stratalloc_strategies::tlsf::{GrowingTlsf, Tlsf};
 
 use crate::alone::Alone;
-use crate::support::{Op, memory, ops};
-use crate::{drawn, plain, run, settle};
+use crate::input::Input;
+use crate::support::{Op, memory};
+use crate::{plain, run, settle};
 
 /// Several geometries over any buffer, or growing from another one.
 pub fn tlsf(data: &[u8]) {
-    let all = ((0_usize..40, 0_usize..100_000, 0_usize..6, 100_usize..20_000), ops(20_000));
-    let Some(((offset, len, shape, chunk), ops)) = drawn(data, all) else { return };
+    let mut input = Input::new(data);
+    let (shape, chunk) = (input.number(0..6), input.number(100..20_000));
+    let (offset, len) = (input.number(0..40), input.number(0..100_000));
+    let ops = input.ops(20_000);
     match shape {
         0 => fixed_tlsf::<24, 32>(offset, len, &ops),
         1 => fixed_tlsf::<1, 2>(offset, len, &ops),
@@ -46,8 +49,9 @@ fn growing_tlsf(chunk: usize, len: usize, ops: &[Op]) {
 
 /// Several geometries over any range.
 pub fn buddy(data: &[u8]) {
-    let all = ((0_usize..300, 0_usize..100_000, 0_usize..5), ops(20_000));
-    let Some(((offset, len, shape), ops)) = drawn(data, all) else { return };
+    let mut input = Input::new(data);
+    let (shape, offset, len) = (input.number(0..5), input.number(0..300), input.number(0..100_000));
+    let ops = input.ops(20_000);
     match shape {
         0 => in_buddy::<26, 64>(offset, len, &ops),
         1 => in_buddy::<1, 16>(offset, len, &ops),
@@ -67,7 +71,6 @@ fn in_buddy<const ORDERS: usize, const MIN: usize>(offset: usize, len: usize, op
 
 /// Pages of the system.
 pub fn system(data: &[u8]) {
-    if let Some(ops) = drawn(data, ops(200_000)) {
-        settle(run(&Alone::new(&System, &|| Ok(())), &ops, plain));
-    }
+    let ops = Input::new(data).ops(200_000);
+    settle(run(&Alone::new(&System, &|| Ok(())), &ops, plain));
 }

@@ -4,11 +4,13 @@
 //! `fuzz_targets/`, one line each, and `run.sh`. Never does: draw anything by itself.
 //!
 //! ```text
-//!   libFuzzer ──32 bytes, a seed──► proptest's generators ──► configuration, operations ──► strategy ◄─compared─► Shadow
+//!   libFuzzer ──bytes──► Input: configuration, operations ──► strategy ◄─compared─► Shadow
+//!       ▲                                                        │
+//!       └── which branches were taken, what was compared ◄───────┘
 //! ```
 //!
-//! So a target tries what the property test of the same strategy tries, as often as there is time. Coverage tells libFuzzer which seeds to keep, but
-//! it cannot change one decision of an input and leave the others: for that the operations would have to be decoded from the bytes.
+//! The bytes are the decisions (`input.rs`), so libFuzzer keeps an input that reaches something new and changes one decision of it at a time. The
+//! property tests of the same strategies draw both at random instead.
 
 extern crate alloc;
 
@@ -16,7 +18,9 @@ mod alone;
 mod blocks;
 mod compositions;
 mod heaps;
+mod input;
 mod linear;
+mod mapped;
 #[path = "../../crates/l3-strategies/tests/support/mod.rs"]
 #[expect(dead_code, reason = "the property tests use all of it")]
 mod support;
@@ -25,22 +29,11 @@ pub use blocks::{lock_free_pool, mem_pool, pool, slab};
 pub use compositions::compositions;
 pub use heaps::{buddy, system, tlsf};
 pub use linear::{frame, stack};
+pub use mapped::{node_pages, partition, reserved};
 
-use proptest::prelude::Strategy;
-use proptest::strategy::ValueTree;
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use proptest::test_runner::TestCaseError;
 use stratalloc_resource::{MemoryResource, Owns, Validate};
 use support::{Op, Shadow};
-
-/// What a generator makes of these bytes; `None` for what it rejects. The first 32 are the seed of its random source: proptest's own
-/// pass-through source halves its bytes at each choice among alternatives and then draws zeros for ever.
-fn drawn<T>(data: &[u8], generator: impl Strategy<Value = T>) -> Option<T> {
-    let mut seed = [0_u8; 32];
-    seed.iter_mut().zip(data).for_each(|(to, &from)| *to = from);
-    let random = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
-    let mut runner = TestRunner::new_with_rng(Config::default(), random);
-    generator.new_tree(&mut runner).ok().map(|tree| tree.current())
-}
 
 /// Runs the operations beside a shadow, calls `special` for those that are the strategy's own, and releases all blocks at the end.
 fn run<R: MemoryResource + Validate + Owns>(

@@ -9,13 +9,16 @@ use stratalloc_strategies::frame::{CacheLined, Chunks, Counted, Frame, MinAlign,
 use stratalloc_strategies::stack::{AnyOrder, Stack};
 use stratalloc_strategies::tlsf::Tlsf;
 
-use crate::support::{Op, Shadow, memory, ops};
-use crate::{drawn, plain, run, settle};
+use crate::input::Input;
+use crate::support::{Op, Shadow, memory};
+use crate::{plain, run, settle};
 
 /// Any policy, over any buffer or growing, with markers, rewinds and collections between the operations.
 pub fn frame(data: &[u8]) {
-    let all = (0_usize..70, 0_usize..30_000, 0_usize..5, any::<bool>(), ops(10_000));
-    let Some((offset, len, policy, growing, ops)) = drawn(data, all) else { return };
+    let mut input = Input::new(data);
+    let (policy, growing) = (input.number(0..5), input.flag());
+    let (offset, len) = (input.number(0..70), input.number(0..30_000));
+    let ops = input.ops(10_000);
     settle(match policy {
         0 => frame_of::<Speed>(offset, len, growing, &ops),
         1 => frame_of::<Counted<MinAlign<8>>>(offset, len, growing, &ops),
@@ -67,8 +70,9 @@ fn in_frame<P: Policy, U: MemoryResource>(
 
 /// Releases in any order, over given memory or an upstream's.
 pub fn stack(data: &[u8]) {
-    let all = (0_usize..70, 0_usize..30_000, any::<bool>(), ops(8_000));
-    let Some((offset, len, upstream, ops)) = drawn(data, all) else { return };
+    let mut input = Input::new(data);
+    let (upstream, offset, len) = (input.flag(), input.number(0..70), input.number(0..30_000));
+    let ops = input.ops(8_000);
     settle(if upstream {
         match Stack::<AnyOrder, _>::within(FromGlobal::new(&System), len) {
             Ok(stack) => run(&stack, &ops, plain),

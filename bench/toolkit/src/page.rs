@@ -38,14 +38,22 @@ pub(crate) fn render(record: &Record) -> String {
     document("stratalloc – the toolkit's bench", &body)
 }
 
+/// What was missed first; what was reached on demand.
 fn targets(record: &Record) -> Markup {
-    let missed = record.cells.iter().flat_map(verdicts).filter(|verdict| !verdict.reached).count();
+    let all = || {
+        record.cells.iter().flat_map(|cell| verdicts(cell).into_iter().map(move |verdict| (cell, verdict)))
+    };
+    let item = |cell: &Cell, text: &str| html! { li { b { (cell.name) } " " (text) } };
+    let missed = all().filter(|(_, verdict)| !verdict.reached).count();
+    let reached = all().count() - missed;
     html! {
         section.losses.none[missed == 0] {
-            h2 { "Targets" }
-            ul { @for cell in &record.cells { @for verdict in verdicts(cell) {
-                li { b { (cell.name) } " " (verdict.text(cell.unit)) }
-            } } }
+            h2 { "Targets: " (reached) " reached, " (missed) " missed" }
+            ul { @for (cell, verdict) in all() { @if !verdict.reached { (item(cell, &verdict.text(cell.unit))) } } }
+            details {
+                summary { "The targets that were reached" }
+                ul { @for (cell, verdict) in all() { @if verdict.reached { (item(cell, &verdict.text(cell.unit))) } } }
+            }
             @for note in &record.notes { p { (note) } }
         }
     }

@@ -285,6 +285,35 @@ fn an_arena_drops_the_youngest_first_and_each_once() {
     assert_eq!(row.get(), 897);
 }
 
+#[test]
+fn an_empty_frame_may_be_collected_in_a_scope() {
+    let mut bytes = memory(20_000);
+    let upstream: Tlsf<'_> = Tlsf::over(&mut bytes).unwrap();
+    let mut frame: Frame<'_, Speed, _> = Frame::growing(&upstream);
+    frame.alloc([1_u8; 300]);
+    frame.reset();
+    // The scope's marker lies in the chunk that `collect` gives back.
+    frame.scope(|scope| {
+        assert!(scope.collect() > 0);
+        scope.alloc([2_u8; 3000]);
+    });
+    assert_eq!(frame.used(), 0);
+    frame.validate().unwrap();
+
+    // And with a block that was live at the marker.
+    let block = frame.allocate(layout(100, 1)).unwrap();
+    let marker = frame.marker();
+    // SAFETY: live.
+    unsafe { frame.deallocate(block, Alignment::ONE) };
+    frame.collect();
+    frame.alloc([3_u8; 5]);
+    // SAFETY: of this frame, neither reset nor rewound since; the array is not used any more.
+    unsafe { frame.rewind(marker) };
+    assert_eq!(frame.used(), 0);
+    frame.validate().unwrap();
+    assert_eq!(*frame.alloc([4_u8; 700]), [4; 700]);
+}
+
 /// Runs `ops` over a frame; special ones are markers, rewinds, resets and collections.
 fn run<P: Policy, U: MemoryResource>(frame: &mut Frame<'_, P, U>, ops: &[Op]) -> Result<(), TestCaseError> {
     let mut shadow = Shadow::default();

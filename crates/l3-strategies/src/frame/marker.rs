@@ -19,6 +19,7 @@ pub struct Marker {
     bias: usize,
     count: usize,
     youngest: Option<NonNull<Guard>>,
+    left: usize,
 }
 
 impl<P: Policy, U: MemoryResource> Frame<'_, P, U> {
@@ -31,6 +32,7 @@ impl<P: Policy, U: MemoryResource> Frame<'_, P, U> {
             bias: self.bias.get(),
             count: self.count.get(),
             youngest: self.youngest.get(),
+            left: self.left.get(),
         }
     }
 
@@ -53,9 +55,10 @@ impl<P: Policy, U: MemoryResource> Frame<'_, P, U> {
     ///
     /// # Safety
     ///
-    /// * `marker` was made by this frame, and since then the frame was neither reset nor rewound to an older marker;
+    /// * `marker` was made by this frame, and since then the frame was neither reset nor rewound to an older marker (`collect` is allowed);
     /// * nobody uses blocks that were made, moved or grown after it.
     pub unsafe fn rewind(&self, marker: Marker) {
+        let marker = self.present(&marker);
         if CHECKED && !self.vouches_for(&marker) {
             misuse::report("frame", MisuseKind::StaleMarker, marker.cursor.addr().get());
             return;
@@ -64,11 +67,18 @@ impl<P: Policy, U: MemoryResource> Frame<'_, P, U> {
         unsafe { self.rewind_to(&marker) };
     }
 
+    /// Where a marker is now. Invariant LEFT: when `collect` gave the chunks of an empty frame back, no block was live, so whatever a marker from before
+    /// then kept is gone, its chunk too, and all blocks there are now are younger than it: it means the start.
+    #[inline]
+    fn present(&self, marker: &Marker) -> Marker {
+        if marker.left == self.left.get() { *marker } else { self.start() }
+    }
+
     /// The position of an empty frame.
     pub(super) fn start(&self) -> Marker {
         let cursor = self.base.as_non_null();
         let bias = cursor.addr().get().wrapping_neg();
-        Marker { current: None, cursor, bias, count: 0, youngest: None }
+        Marker { current: None, cursor, bias, count: 0, youngest: None, left: self.left.get() }
     }
 
     /// # Safety
@@ -76,6 +86,7 @@ impl<P: Policy, U: MemoryResource> Frame<'_, P, U> {
     /// As for [`rewind`](Self::rewind).
     #[inline]
     pub(super) unsafe fn rewind_to(&self, marker: &Marker) {
+        let marker = &self.present(marker);
         self.note_peak();
         if P::CANARIES {
             self.report_damage(marker.youngest);

@@ -142,6 +142,8 @@ pub struct Frame<'m, P: Policy = Speed, U: MemoryResource = Fixed> {
     count: Cell<usize>,
     // The youngest guard of a frame with canaries.
     youngest: Cell<Option<NonNull<Guard>>>,
+    // How often an empty frame has left its chunks to `collect`: a marker from before that means the start (invariant LEFT).
+    left: Cell<usize>,
     // The chunk that the cursor is in; `None` in the base.
     current: Cell<Option<NonNull<Chunk>>>,
     first: Cell<Option<NonNull<Chunk>>>,
@@ -243,6 +245,7 @@ impl<'m, P: Policy, U: MemoryResource> Frame<'m, P, U> {
             peak: Cell::new(0),
             count: Cell::new(0),
             youngest: Cell::new(None),
+            left: Cell::new(0),
             current: Cell::new(None),
             first: Cell::new(None),
             next_chunk: Cell::new(P::FIRST_CHUNK),

@@ -195,6 +195,7 @@ impl<P: Policy, U: MemoryResource> Collect for Frame<'_, P, U> {
             // Every block takes a byte at least, so there is none: the cursor may leave the first chunk, where a reset has put it.
             // SAFETY: no block is younger than an empty frame's start.
             unsafe { self.rewind_to(&self.start()) };
+            self.left.set(self.left.get().wrapping_add(1));
         }
         let mut given = 0;
         let mut next = self.next_link().take();

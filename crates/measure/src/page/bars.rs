@@ -11,11 +11,13 @@ use crate::usage::Figure;
 const WIDTH: f64 = 400.0;
 const ROW: f64 = 25.0;
 const BAR: f64 = 13.0;
-/// Names end here and bars begin.
+/// The longest bar ends here.
+const END: f64 = 274.0;
+/// Short names end here and bars begin, so that the bars of most charts are of one scale.
 const LEFT: f64 = 112.0;
-/// The longest bar.
-const LENGTH: f64 = 162.0;
-const NAME_CHARACTERS: usize = 16;
+/// What a character of a name takes at most.
+const CHARACTER: f64 = 7.0;
+const NAME_CHARACTERS: u32 = 24;
 
 /// A bar, ready to be drawn.
 #[derive(Debug, Clone)]
@@ -124,39 +126,47 @@ pub fn bar_chart(label: &str, more: &str, bars: &[Bar], reference: Option<&str>)
     let most = bars.iter().map(|bar| bar.interval.map_or(bar.value, |all| all.high.max(bar.value)));
     // One far outlier's whisker must not make everybody else's bar invisible.
     let longest = bars.iter().map(|bar| bar.value).fold(0.0, f64::max);
-    let scale = Scale::new(most.fold(0.0, f64::max).min(longest * 1.3), LENGTH);
+    let left = names_end(bars);
+    let scale = Scale::new(most.fold(0.0, f64::max).min(longest * 1.3), END - left);
     let rows = u32::try_from(bars.len()).unwrap_or(u32::MAX);
     let height = f64::from(rows) * ROW;
     let at =
-        bars.iter().find(|bar| Some(bar.name.as_str()) == reference).map(|bar| LEFT + scale.at(bar.value));
+        bars.iter().find(|bar| Some(bar.name.as_str()) == reference).map(|bar| left + scale.at(bar.value));
     html! {
         figure {
             figcaption { (label) " " span.soft { (more) } }
             svg viewBox={ "0 0 " (WIDTH) " " (place(height)) } role="img" aria-label={ (label) " per allocator" } {
-                line.zero x1=(LEFT) x2=(LEFT) y1="0" y2=(place(height)) {}
-                @for (index, bar) in (0_u32..).zip(bars) { (drawn(bar, f64::from(index) * ROW, scale, index == 0)) }
+                line.zero x1=(left) x2=(left) y1="0" y2=(place(height)) {}
+                @for (index, bar) in (0_u32..).zip(bars) { (drawn(bar, f64::from(index) * ROW, left, scale, index == 0)) }
                 @if let Some(at) = at { line.reference x1=(place(at)) x2=(place(at)) y1="0" y2=(place(height)) {} }
             }
         }
     }
 }
 
-fn drawn(bar: &Bar, top: f64, scale: Scale, best: bool) -> Markup {
+/// Where names end and bars begin: further to the right for long names, which would be cut otherwise.
+fn names_end(bars: &[Bar]) -> f64 {
+    let longest = bars.iter().map(|bar| bar.name.chars().count()).max().unwrap_or(0);
+    let longest = u32::try_from(longest).unwrap_or(NAME_CHARACTERS).min(NAME_CHARACTERS);
+    (f64::from(longest) * CHARACTER).max(LEFT)
+}
+
+fn drawn(bar: &Bar, top: f64, left: f64, scale: Scale, best: bool) -> Markup {
     let middle = top + ROW / 2.0;
     let text = place(middle + 4.5);
     html! {
         g {
             title { (bar.title) }
-            text.name.ours[bar.ours] x="0" y=(text) { (cut(&bar.name, NAME_CHARACTERS)) }
-            rect.bar.ours[bar.ours] x=(LEFT) y=(place(middle - BAR / 2.0)) width=(place(scale.at(bar.value))) height=(BAR) rx="2" {}
-            @if let Some(all) = bar.interval { (whisker(all, middle, scale)) }
+            text.name.ours[bar.ours] x="0" y=(text) { (cut(&bar.name, NAME_CHARACTERS as usize)) }
+            rect.bar.ours[bar.ours] x=(left) y=(place(middle - BAR / 2.0)) width=(place(scale.at(bar.value))) height=(BAR) rx="2" {}
+            @if let Some(all) = bar.interval { (whisker(all, middle, left, scale)) }
             text.value.best[best] x=(WIDTH) y=(text) { (bar.shown) }
         }
     }
 }
 
-fn whisker(interval: Interval, middle: f64, scale: Scale) -> Markup {
-    let [low, high] = [interval.low, interval.high].map(|value| LEFT + scale.at(value));
+fn whisker(interval: Interval, middle: f64, left: f64, scale: Scale) -> Markup {
+    let [low, high] = [interval.low, interval.high].map(|value| left + scale.at(value));
     let [above, below] = [middle - 3.5, middle + 3.5].map(place);
     // An arrow instead of an end: the interval goes on where the chart does not.
     let tip = if scale.is_beyond(interval.high) { high - 4.0 } else { high };
