@@ -53,25 +53,23 @@ impl<P: Policy, U: MemoryResource> Frame<'_, P, U> {
     #[inline(always)]
     fn bump(&self, layout: Layout) -> Option<NonNull<u8>> {
         let size = Self::taken_by(layout.size())?;
-        let cursor = self.cursor.get().as_ptr();
-        let start = if layout.align() <= P::MIN_ALIGN {
+        // The byte before the block.
+        let before = if layout.align() <= P::MIN_ALIGN {
             // FRAME-3.
-            cursor
+            self.last.get()
         } else {
-            let mask = layout.align() - 1;
-            cursor.map_addr(|address| address.wrapping_add(mask) & !mask)
+            self.last.get().map_addr(|address| address | (layout.align() - 1))
         };
-        // One signed comparison covers it all: the region is at most `isize::MAX` long, an aligned start passes the limit by less
-        // than the largest alignment, so the true difference fits an `isize`, whatever wrapped on the way.
-        let room = self.limit.get().wrapping_sub(start.addr()).cast_signed();
-        if room < size.cast_signed() {
+        // One signed comparison covers it all: the region is at most `isize::MAX` long, the byte before an aligned start passes the
+        // limit by less than the largest alignment, so the true difference fits an `isize`, whatever wrapped on the way. (In a region of
+        // exactly `isize::MAX` bytes the first request would be refused; there is none.)
+        let room_and_one = self.limit.get().wrapping_sub(before.addr()).cast_signed();
+        if room_and_one <= size.cast_signed() {
             return None;
         }
-        // SAFETY: at most the limit, which is not null, and above the cursor: room is not negative.
-        let end = unsafe { NonNull::new_unchecked(start.wrapping_add(size)) };
-        self.cursor.set(end);
-        // SAFETY: as above.
-        Some(unsafe { NonNull::new_unchecked(start) })
+        self.last.set(before.wrapping_add(size));
+        // SAFETY: below the limit, which is not null, and above the byte before the cursor: the room holds `size`, at least 1.
+        Some(unsafe { NonNull::new_unchecked(before.wrapping_add(1)) })
     }
 
     /// The region is full: a block in the next chunk that has room, kept or new.
@@ -144,7 +142,7 @@ impl<P: Policy, U: MemoryResource> Frame<'_, P, U> {
         self.current.set(Some(chunk));
         self.limit.set(room.end_address());
         self.bias.set(used.wrapping_sub(start.addr().get()));
-        self.cursor.set(start);
+        self.set_cursor(start);
     }
 
     /// The first place in a room that fits FRAME-3.

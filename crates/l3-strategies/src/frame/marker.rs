@@ -28,7 +28,7 @@ impl<P: Policy, U: MemoryResource> Frame<'_, P, U> {
     pub fn marker(&self) -> Marker {
         Marker {
             current: self.current.get(),
-            cursor: self.cursor.get(),
+            cursor: self.cursor(),
             bias: self.bias.get(),
             count: self.count.get(),
             youngest: self.youngest.get(),
@@ -97,7 +97,7 @@ impl<P: Policy, U: MemoryResource> Frame<'_, P, U> {
         self.current.set(marker.current);
         self.limit.set(self.region_of(marker.current).end_address());
         self.bias.set(marker.bias);
-        self.cursor.set(marker.cursor);
+        self.set_cursor(marker.cursor);
         self.count.set(marker.count);
         self.youngest.set(marker.youngest);
     }
@@ -141,11 +141,8 @@ impl<P: Policy, U: MemoryResource> Frame<'_, P, U> {
         for place in newer {
             let region = self.region_of(place);
             let from = if place == marker.current { marker.cursor } else { region.as_non_null() };
-            let end = if place == self.current.get() {
-                self.cursor.get().addr().get()
-            } else {
-                region.end_address()
-            };
+            let end =
+                if place == self.current.get() { self.cursor().addr().get() } else { region.end_address() };
             let len = end.saturating_sub(from.addr().get());
             if len > 0 {
                 // SAFETY: inside the region; its blocks are given up: the callers' contract.

@@ -35,12 +35,12 @@ impl<P: Policy, U: MemoryResource> Frame<'_, P, U> {
 
     #[inline(always)]
     fn is_youngest(&self, block: MemoryBlock) -> bool {
-        Self::end_of(block.as_non_null(), block.len()) == Some(self.cursor.get().as_ptr())
+        Self::end_of(block.as_non_null(), block.len()) == Some(self.cursor().as_ptr())
     }
 
     /// What is wrong with a block that is handed back, as far as a frame without canaries can tell.
     fn wrong_with(&self, block: MemoryBlock, align: Alignment) -> Option<MisuseKind> {
-        let (address, cursor) = (block.address(), self.cursor.get().addr().get());
+        let (address, cursor) = (block.address(), self.cursor().addr().get());
         let region = self.region_of(self.current.get());
         if !self.holds(address, block.len().max(1)) {
             Some(MisuseKind::ForeignBlock)
@@ -84,7 +84,7 @@ impl<P: Policy, U: MemoryResource> Frame<'_, P, U> {
         }
         if self.is_youngest(block) {
             self.note_peak();
-            self.cursor.set(block.as_non_null());
+            self.set_cursor(block.as_non_null());
         }
     }
 
@@ -95,8 +95,7 @@ impl<P: Policy, U: MemoryResource> Frame<'_, P, U> {
             let end = Self::taken_by(new_size)?;
             if end <= self.limit.get().wrapping_sub(block.address()) {
                 self.note_peak();
-                // SAFETY: at most the limit: not null.
-                self.cursor.set(unsafe { NonNull::new_unchecked(block.as_ptr().wrapping_add(end)) });
+                self.last.set(block.as_ptr().wrapping_add(end - 1));
                 return Some(MemoryBlock::new(block.as_non_null(), new_size));
             }
         }

@@ -7,7 +7,7 @@ use super::{Frame, min_align};
 
 impl<P: Policy, U: MemoryResource> Validate for Frame<'_, P, U> {
     fn validate(&self) -> Result<(), Violation> {
-        let (cursor, limit) = (self.cursor.get().addr().get(), self.limit.get());
+        let (cursor, limit) = (self.cursor().addr().get(), self.limit.get());
         if cursor > limit {
             return Err(Violation::new("FRAME-1", "cursor <= limit", &["cursor", "limit"], &[cursor, limit]));
         }
@@ -35,6 +35,11 @@ impl<P: Policy, U: MemoryResource> Validate for Frame<'_, P, U> {
                 &["used", "reserved"],
                 &[used, reserved],
             ));
+        }
+        let start = Self::first_place(region).addr().get();
+        if self.is_in_first_region() && used != cursor.wrapping_sub(start) {
+            let (terms, values) = (&["used", "cursor", "start"], [used, cursor, start]);
+            return Err(Violation::new("FRAME-6", "used == cursor - start", terms, &values));
         }
         self.verify().map_err(|misuse| {
             let values = [misuse.address(), misuse.kind() as usize];

@@ -119,7 +119,8 @@ impl<P: Policy, U: MemoryResource> Frame<'_, P, U> {
     /// A copy of `values`.
     #[inline(always)]
     pub(super) fn copy<T: Copy>(&self, values: &[T]) -> Result<NonNull<[T]>, AllocError> {
-        let room = self.room_for::<T>(values.len())?;
+        // Not `room_for`: what exists has a layout, so nothing is to be checked.
+        let room = self.obtain(Layout::for_value(values))?.cast::<T>();
         let source = NonNull::from(values).cast::<T>();
         // SAFETY: room for as many, aligned; it is new, so it does not overlap with what the caller has.
         unsafe { room.copy_from_nonoverlapping(source, values.len()) };

@@ -108,7 +108,7 @@ impl<const FLI: usize, const SLI: usize> Core<FLI, SLI> {
     #[inline]
     pub(super) fn allocate(&self, layout: Layout) -> Option<MemoryBlock> {
         let (size, search) = Self::sizes(layout.size(), layout.align())?;
-        let (block, found) = self.bins.find(search)?;
+        let (block, found, bin) = self.bins.find(search)?;
         if layout.align() > GRANULE {
             // SAFETY: found in the bins just now; its size leaves room for the gap: `sizes`.
             return Some(unsafe { self.allocate_aligned((block, found), size, layout.align()) });
@@ -117,15 +117,15 @@ impl<const FLI: usize, const SLI: usize> Core<FLI, SLI> {
         // SAFETY: inside the block, or where it ends.
         let rest = unsafe { block.shifted(kept) };
         if kept == found {
-            // SAFETY: in its list, and `found` long: `find`.
-            unsafe { self.bins.remove(block, found) };
+            // SAFETY: in front of this list: `find`.
+            unsafe { self.bins.pop(bin, block) };
             // SAFETY: the next block: BLOCK.
             unsafe { rest.set_previous_free(false) };
         } else {
             // SAFETY: the end of the block, at least MIN_BLOCK long; the block behind it knows that what is before it is free.
             unsafe { rest.make_free_as_before(found - kept) };
-            // SAFETY: in its list, and made free just now.
-            unsafe { self.bins.replace((block, found), (rest, found - kept)) };
+            // SAFETY: in front of this list: `find`; the rest was made free just now.
+            unsafe { self.bins.replace_first(bin, block, (rest, found - kept)) };
         }
         // SAFETY: out of its list, ours; a block begins where it ends. What lies before it is used: MERGED.
         unsafe { block.make_used(kept, false) };

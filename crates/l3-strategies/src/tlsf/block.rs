@@ -322,18 +322,29 @@ impl Block {
         unsafe { links.cast::<Option<Block>>().write(next) };
     }
 
+    /// Where the link to the previous block of the list is.
+    ///
+    /// # Safety
+    ///
+    /// BLOCK, and the block is in a bin.
+    #[inline(always)]
+    pub(super) unsafe fn previous_link(self) -> NonNull<Option<Self>> {
+        // SAFETY: this function's contract.
+        let links = unsafe { self.links() };
+        // SAFETY: the second link word follows the first in the free block.
+        unsafe { links.cast::<Option<Self>>().add(1) }
+    }
+
     /// Sets the link to the previous block of the list and keeps the other.
     ///
     /// # Safety
     ///
     /// BLOCK, and the block is in a bin.
     #[inline(always)]
-    pub(super) unsafe fn set_list_previous(self, previous: Option<Block>) {
+    pub(super) unsafe fn set_list_previous(self, previous: Option<Self>) {
         // SAFETY: this function's contract.
-        let links = unsafe { self.links() };
-        // SAFETY: the second link word follows the first in the free block.
-        let second = unsafe { links.cast::<Option<Block>>().add(1) };
-        // SAFETY: as above.
-        unsafe { second.write(previous) };
+        let link = unsafe { self.previous_link() };
+        // SAFETY: the second link word of a free block.
+        unsafe { link.write(previous) };
     }
 }
