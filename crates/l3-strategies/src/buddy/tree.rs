@@ -140,19 +140,19 @@ impl<const ORDERS: usize, const MIN: usize> Tree<ORDERS, MIN> {
         if order >= ORDERS {
             return None;
         }
-        if let Some(block) = self.kept.pop(order) {
-            return Some(block.cast());
-        }
-        match self.allocate_free(order) {
-            None if order <= self.top => self.allocate_merging(order),
-            found => found,
+        match self.kept.pop(order) {
+            Some(block) => Some(block.cast()),
+            None => self.allocate_slow(order),
         }
     }
 
-    #[cold]
+    /// None of the order is kept: a free one, or else what merging yields.
     #[inline(never)]
-    fn allocate_merging(&self, order: usize) -> Option<NonNull<u8>> {
-        if self.merge_kept() { self.allocate_free(order) } else { None }
+    fn allocate_slow(&self, order: usize) -> Option<NonNull<u8>> {
+        match self.allocate_free(order) {
+            None if order <= self.top && self.merge_kept() => self.allocate_free(order),
+            found => found,
+        }
     }
 
     #[inline(always)]
@@ -200,14 +200,15 @@ impl<const ORDERS: usize, const MIN: usize> Tree<ORDERS, MIN> {
     #[inline(always)]
     pub(super) unsafe fn give(&self, address: usize, order: usize) {
         // SAFETY: this function's contract.
-        if unsafe { self.kept.push(self.at(address).cast(), order) } {
-            return;
+        if !unsafe { self.kept.push(self.at(address).cast(), order) } {
+            // SAFETY: this function's contract.
+            unsafe { self.release(address, order) };
         }
-        // SAFETY: this function's contract.
-        unsafe { self.release(address, order) };
     }
 
     /// Frees the kept blocks; whether there were any.
+    #[cold]
+    #[inline(never)]
     pub(super) fn merge_kept(&self) -> bool {
         let any = !self.kept.is_empty();
         for order in 0..=self.top {
@@ -224,7 +225,7 @@ impl<const ORDERS: usize, const MIN: usize> Tree<ORDERS, MIN> {
     /// # Safety
     ///
     /// The block of `order` at `address` lies in the range and nobody uses it; `order <= top`.
-    #[inline(always)]
+    #[inline(never)]
     pub(super) unsafe fn release(&self, mut address: usize, mut order: usize) {
         loop {
             // SAFETY: this function's contract.
