@@ -188,15 +188,17 @@ fn a_write_after_release_is_seen_by_validate() {
     let block = buddy.allocate(layout(64, 1)).unwrap();
     let keeper = buddy.allocate(layout(64, 1)).unwrap();
     let release_and_write = |block: MemoryBlock, merge: bool| {
+        let links = block.as_ptr().cast::<[MaybeUninit<u8>; 16]>();
         // SAFETY: live.
         unsafe { buddy.deallocate(block, Alignment::ONE) };
         assert!(!merge || buddy.largest_free() > 64);
+        // SAFETY: inside the range.
+        let before = unsafe { links.read() };
         // SAFETY: inside the range: the links of a free block, which is the mistake.
-        let links = unsafe { core::slice::from_raw_parts_mut(block.as_ptr(), 16) };
-        let before = links.to_vec();
-        links.fill(0x51);
+        unsafe { links.write([MaybeUninit::new(0x51); 16]) };
         let violation = buddy.validate().unwrap_err();
-        links.copy_from_slice(&before);
+        // SAFETY: as above, which mends it.
+        unsafe { links.write(before) };
         buddy.validate().unwrap();
         violation.invariant()
     };
