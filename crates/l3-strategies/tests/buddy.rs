@@ -187,13 +187,54 @@ fn a_write_after_release_is_seen_by_validate() {
     let buddy: Buddy<'_> = Buddy::over(&mut bytes).unwrap();
     let block = buddy.allocate(layout(64, 1)).unwrap();
     let keeper = buddy.allocate(layout(64, 1)).unwrap();
+    let release_and_write = |block: MemoryBlock, merge: bool| {
+        let links = block.as_ptr().cast::<[MaybeUninit<u8>; 16]>();
+        // SAFETY: live.
+        unsafe { buddy.deallocate(block, Alignment::ONE) };
+        assert!(!merge || buddy.largest_free() > 64);
+        // SAFETY: inside the range.
+        let before = unsafe { links.read() };
+        // SAFETY: inside the range: the links of a free block, which is the mistake.
+        unsafe { links.write([MaybeUninit::new(0x51); 16]) };
+        let violation = buddy.validate().unwrap_err();
+        // SAFETY: as above, which mends it.
+        unsafe { links.write(before) };
+        buddy.validate().unwrap();
+        violation.invariant()
+    };
+    assert_eq!(release_and_write(block, true), "BUDDY-LIST");
+    assert_eq!(release_and_write(keeper, false), "BUDDY-KEPT");
+}
+
+#[test]
+fn what_is_kept_is_merged_for_whoever_needs_it() {
+    let mut bytes = aligned();
+    let mut map = vec![MaybeUninit::uninit(); Buddy::<'_, 15, 64>::map_words(1 << 20)];
+    let buddy: Buddy<'_, 15, 64> = Buddy::with_map(&mut bytes.0, &mut map).unwrap();
+    let align = Alignment::constant::<8>();
+    let release = |block| {
+        // SAFETY: live, not used.
+        unsafe { buddy.deallocate(block, align) };
+        buddy.validate().unwrap();
+    };
+    // More than are kept, in both halves of everything.
+    let blocks: Vec<_> = (0..100).map(|_| buddy.allocate(layout(64, 8)).unwrap()).collect();
+    let (first, last) = (blocks[0], blocks[99]);
+    for &block in &blocks[1..] {
+        release(block);
+    }
+    assert_eq!(buddy.allocate(layout(64, 8)), Ok(blocks[16]), "the last that was kept, of sixteen");
+    release(blocks[16]);
+    // SAFETY: refused: it is kept, not live.
+    assert_eq!(unsafe { buddy.try_deallocate(blocks[16], align) }, Err(AllocError::NotOwned));
     // SAFETY: live.
-    unsafe { buddy.deallocate(block, Alignment::ONE) };
-    // SAFETY: inside the range: the links of a free block, which is the mistake.
-    unsafe { block.as_ptr().write_bytes(0x51, 16) };
-    let violation = buddy.validate().unwrap_err();
-    assert_eq!(violation.invariant(), "BUDDY-LIST", "{violation}");
-    assert_ne!(keeper.address(), block.address());
+    let grown = unsafe { buddy.reallocate(first, 128, align) }.unwrap();
+    assert_eq!(grown.address(), first.address(), "its buddy was kept");
+    release(grown);
+    let whole = buddy.allocate(layout(1 << 20, 8)).unwrap();
+    assert!(whole.len() == 1 << 20 && (whole.address()..whole.end_address()).contains(&last.address()));
+    release(whole);
+    assert_eq!((buddy.largest_free(), buddy.usage().free_blocks), (1 << 20, 1));
 }
 
 #[cfg(all(any(debug_assertions, feature = "checked"), not(miri)))]

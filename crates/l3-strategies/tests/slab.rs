@@ -19,6 +19,7 @@ use stratalloc_resource::{
 };
 use stratalloc_strategies::slab::{Object, ObjectCache, Slab, SlabConfig};
 use stratalloc_strategies::tlsf::Tlsf;
+use stratalloc_strategies::{Inspect, MisuseKind};
 use support::{Op, Shadow, config, layout, memory, ops, passed, range_of};
 
 fn lines() -> SlabConfig {
@@ -142,6 +143,29 @@ fn partial_slabs_come_before_empty_ones_and_empty_ones_are_reaped() {
     }
     assert_eq!((slab.collect(), slab.usage().slabs, slab.identity()), (512, 1, identity));
     assert_eq!(slab.usage().fresh, per_slab, "the first slab stays, reaped");
+}
+
+#[test]
+fn the_blocks_that_came_back_last_are_handed_out_first() {
+    let slab = Slab::growing(small::<[u8; 32]>(), global()).unwrap();
+    let blocks: Vec<_> = (0..40).map(|_| slab.take().unwrap()).collect();
+    for (given, block) in blocks.iter().enumerate() {
+        assert_eq!((slab.inspect(*block, Alignment::ONE), slab.usage().free), (Ok(()), given));
+        // SAFETY: live, not used.
+        unsafe { slab.give(block.as_non_null()) };
+        slab.validate().unwrap();
+    }
+    // In the magazine, and in their slabs.
+    for block in &blocks {
+        assert_eq!(slab.inspect(*block, Alignment::ONE), Err(MisuseKind::DoubleRelease));
+    }
+    assert_eq!((slab.usage().live, slab.usage().empty_slabs), (0, slab.usage().slabs));
+    for block in blocks[..16].iter().rev() {
+        assert_eq!(slab.take(), Ok(*block), "first the sixteen of the magazine");
+    }
+    assert!(!blocks[..16].contains(&slab.take().unwrap()));
+    assert_eq!(slab.usage().live, 17);
+    slab.validate().unwrap();
 }
 
 /// Counts values that are there, and refuses to be dropped twice.

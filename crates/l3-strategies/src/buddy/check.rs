@@ -1,7 +1,10 @@
 //! Whether what is handed back is a live block, and what is wrong if not. The map knows each block's place and order exactly.
 
+use core::ptr::NonNull;
+
 use stratalloc_resource::{Alignment, AllocError, MemoryBlock};
 
+use super::kept::Link;
 use super::map::State;
 use super::tree::Tree;
 use crate::misuse::{self, CHECKED, MisuseKind};
@@ -37,7 +40,28 @@ impl<const ORDERS: usize, const MIN: usize> Tree<ORDERS, MIN> {
         // SAFETY: in the range, `order <= top`.
         let place = unsafe { self.place(address, order) };
         // SAFETY: MAP.
-        if unsafe { place.state() } == State::Live { Ok(order) } else { Err(AllocError::NotOwned) }
+        let live = unsafe { place.state() } == State::Live && !self.is_kept(address, order);
+        if live { Ok(order) } else { Err(AllocError::NotOwned) }
+    }
+
+    /// Whether the block of `order` at `address` is kept. A caller may have overwritten links, so they are not trusted.
+    fn is_kept(&self, address: usize, order: usize) -> bool {
+        self.kept_blocks(order).any(|block| block.addr().get() == address)
+    }
+
+    /// The kept blocks of an order, up to a link that leads out of the range.
+    fn kept_blocks(&self, order: usize) -> impl Iterator<Item = NonNull<Link>> + '_ {
+        let (first, len) = self.kept.look(order);
+        let inside = |block: &NonNull<Link>| {
+            let address = block.addr().get();
+            self.contains(address) && address.is_multiple_of(MIN)
+        };
+        let next = move |block: &NonNull<Link>| {
+            // SAFETY: a place of the range that has room for a link, and had one when the block was kept.
+            let link = unsafe { block.read() };
+            link.next.filter(inside)
+        };
+        core::iter::successors(first, next).take(len)
     }
 
     /// What is wrong with a release of `address` that `check_live` refused.
@@ -61,6 +85,7 @@ impl<const ORDERS: usize, const MIN: usize> Tree<ORDERS, MIN> {
             let place = unsafe { self.place(address, order) };
             // SAFETY: MAP.
             let state = unsafe { place.state() };
+            let state = if state == State::Live && self.is_kept(start, order) { State::Free } else { state };
             (state != State::Nothing).then_some((start, state))
         })
     }

@@ -4,6 +4,8 @@
 //! Programming*, volume 1, 2.5, algorithms R and S. What differs: no tag lies in the blocks. A map beside them has two bits for each
 //! place where a block may begin, at each order, and those of two buddies share a word, so one load tells a released block from a
 //! free one and whether its buddy is free. The range need not be a power of two, nor begin at one: buddies are found by absolute addresses.
+//! Blocks that wait before they merge are T. P. Lee and R. E. Barkley's, "A Watermark-based Lazy Buddy System for Kernel Memory Allocation", USENIX
+//! Summer 1989; here a fixed number of each order waits.
 //! (The heap's medium domain uses a lock-free tree over whole chunks; this is the same structure for one thread and any block.)
 //!
 //! ```text
@@ -14,16 +16,24 @@
 //!   order 1                  ├── live ───┤├─(split)──┤
 //!   order 0                              │free ││live │                                   ├─────┤
 //!
+//!   kept[o]  ──► the last released blocks of order o, at most 16, not merged yet
 //!   lists[o] ──► free blocks of order o, linked through themselves        filled: bit o ⟺ lists[o] is not empty
 //! ```
 //!
+//! **Merging waits, a little.** Up to 16 released blocks of each order are kept as they are and handed out again first: a block that comes
+//! and goes is neither merged nor split. All others merge at once. Whoever cannot be served otherwise has the kept ones merged first (a request
+//! that finds nothing, a block that grows in place, [`usage`](Buddy::usage), [`largest_free`](Buddy::largest_free)): nothing is refused, and no
+//! figure differs, for that they waited.
+//!
 //! | operation | cost |
 //! | --- | --- |
-//! | `allocate` | O(1) to find a block, one step per order between its size and the request's; at most ORDERS − 1 |
-//! | `deallocate` | one step per merge, at most ORDERS − 1 |
-//! | `reallocate` | O(orders) in place when shrinking, or when the buddies above are free; else a move |
+//! | `allocate` | O(1) if one of the order is kept; else O(1) to find a block, one step per order between its size and the request's; at most ORDERS − 1 |
+//! | … that finds nothing | merges all that is kept, at most 16 · ORDERS blocks, before it refuses: a bounded price that is paid once per release |
+//! | `deallocate` | O(1) if it is kept; else one step per merge, at most ORDERS − 1 |
+//! | `reallocate` | O(orders) in place when shrinking, or when the buddies above are free; else a move, after merging what is kept |
 //! | memory | no header; sizes are rounded up to a power of two, which costs up to half of a block; map: 4 bits per MIN bytes |
-//! | `owns`, `info`, `try_deallocate` | O(1) |
+//! | `owns`, `info` | O(1) |
+//! | `try_deallocate` | O(1), and a look at the kept blocks of the order |
 //! | `usage`, `validate` | O(blocks · orders), O(range / MIN) |
 //!
 //! **Threads.** One at a time: `Send` but not `Sync`. `stratalloc-modifiers` has `Locked` for more.
@@ -38,7 +48,7 @@
 //! [`Misuse`](crate::Misuse), except that a block released twice whose place has become a live block of the same order looks live.
 //! [`Buddy::try_deallocate`] refuses in every build.
 //!
-//! Modules: `map` (two bits a place), `lists`, `tree` (splitting and merging), `resource` (the contract), `check` (misuse),
+//! Modules: `map` (two bits a place), `lists`, `kept` (what waits to be merged), `tree` (splitting and merging), `resource` (the contract), `check` (misuse),
 //! `usage`, `validate`.
 
 use core::fmt;
@@ -49,6 +59,7 @@ use core::ptr::NonNull;
 use stratalloc_resource::{Alignment, AllocError, MemoryBlock};
 
 mod check;
+mod kept;
 mod lists;
 mod map;
 mod resource;
@@ -244,13 +255,14 @@ impl<'m, const ORDERS: usize, const MIN: usize> Buddy<'m, ORDERS, MIN> {
         Ok(self.tree.capacity())
     }
 
-    /// Counts blocks and bytes; O(blocks · orders). An example is at [`BuddyUsage`].
+    /// Counts blocks and bytes, after merging what is kept; O(blocks · orders). An example is at [`BuddyUsage`].
     #[must_use]
     pub fn usage(&self) -> BuddyUsage {
+        self.tree.merge_kept();
         self.tree.usage()
     }
 
-    /// The size of the largest free block, 0 if there is none; O(1).
+    /// The size of the largest free block once all is merged, 0 if there is none; a step per merge, else O(ORDERS).
     ///
     /// ```
     /// use stratalloc_strategies::buddy::Buddy;
@@ -262,10 +274,11 @@ impl<'m, const ORDERS: usize, const MIN: usize> Buddy<'m, ORDERS, MIN> {
     /// ```
     #[must_use]
     pub fn largest_free(&self) -> usize {
+        self.tree.merge_kept();
         self.tree.lists.largest().map_or(0, Tree::<ORDERS, MIN>::size)
     }
 
-    /// As [`deallocate`](stratalloc_resource::MemoryResource::deallocate), but looks first; O(1) more.
+    /// As [`deallocate`](stratalloc_resource::MemoryResource::deallocate), but looks first: at the map, and at the kept blocks of the order.
     ///
     /// ```
     /// use core::alloc::Layout;
@@ -294,7 +307,7 @@ impl<'m, const ORDERS: usize, const MIN: usize> Buddy<'m, ORDERS, MIN> {
     pub unsafe fn try_deallocate(&self, block: MemoryBlock, align: Alignment) -> Result<(), AllocError> {
         let order = self.tree.check_live(block, align)?;
         // SAFETY: a live block of this order: checked, and this function's contract.
-        unsafe { self.tree.release(block.address(), order) };
+        unsafe { self.tree.give(block.address(), order) };
         Ok(())
     }
 }

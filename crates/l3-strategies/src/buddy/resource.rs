@@ -19,7 +19,7 @@ struct BuddyKind;
 //   and block, so a release may carry each;
 // * Disjoint, Stable: TILE; only free blocks are written to; the range does not move with the value;
 // * Threads: not `Sync`;
-// * Errors: every path returns a value; BUDDIES makes whatever was free before free again;
+// * Errors: every path returns a value; no request is refused before all is merged, and BUDDIES makes whatever was free before free again;
 // * Identity: the address of the range; without one there is no block.
 unsafe impl<const ORDERS: usize, const MIN: usize> MemoryResource for Buddy<'_, ORDERS, MIN> {
     #[inline]
@@ -35,7 +35,7 @@ unsafe impl<const ORDERS: usize, const MIN: usize> MemoryResource for Buddy<'_, 
     unsafe fn deallocate(&self, block: MemoryBlock, align: Alignment) {
         if let Some(order) = self.tree.admit(block, align) {
             // SAFETY: a live block of this order: this function's contract.
-            unsafe { self.tree.release(block.address(), order) };
+            unsafe { self.tree.give(block.address(), order) };
         }
     }
 

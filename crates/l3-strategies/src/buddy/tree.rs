@@ -1,21 +1,23 @@
 //! Splitting and merging: the algorithm over one range.
 //!
-//! Invariants: MAP (`map`), LIST (`lists`), and
+//! Invariants: MAP (`map`), LIST (`lists`), KEPT (`kept`), and
 //!
 //! **TILE** The free and the live blocks cover the range without gaps and without overlap, each aligned to its size.
-//! **BUDDIES** No two buddies of the same order below the highest are both free.
+//! **BUDDIES** No two buddies of the same order below the highest are both free. (Kept blocks are live in the map.)
 
 use core::num::NonZero;
 use core::ptr::NonNull;
 
 use stratalloc_resource::MemoryBlock;
 
+use super::kept::Kept;
 use super::lists::{Links, Lists};
 use super::map::{Map, Place, State};
 
 /// The tree of one range, or of none: then `start == end` and every request is refused.
 #[derive(Debug)]
 pub(super) struct Tree<const ORDERS: usize, const MIN: usize> {
+    pub(super) kept: Kept<ORDERS>,
     pub(super) lists: Lists<ORDERS>,
     pub(super) map: Map<ORDERS>,
     /// The first block; its provenance covers the range.
@@ -41,7 +43,8 @@ impl<const ORDERS: usize, const MIN: usize> Tree<ORDERS, MIN> {
     pub(super) const fn new() -> Self {
         // Evaluated here, so that parameters without sense do not compile.
         let _ = Self::MIN_LOG2;
-        Self { lists: Lists::new(), map: Map::new(), start: NonNull::dangling(), end: 0, top: 0 }
+        let (kept, lists, map) = (Kept::new(), Lists::new(), Map::new());
+        Self { kept, lists, map, start: NonNull::dangling(), end: 0, top: 0 }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -130,12 +133,30 @@ impl<const ORDERS: usize, const MIN: usize> Tree<ORDERS, MIN> {
         (most as usize).min(ORDERS - 1)
     }
 
-    /// A block of this order, split off a larger one if need be; `None` if there is none.
+    /// A block of this order: one that is kept, or one split off a larger one if need be; `None` if there is none even when all
+    /// that can be merged is.
     #[inline(always)]
     pub(super) fn allocate(&self, order: usize) -> Option<NonNull<u8>> {
         if order >= ORDERS {
             return None;
         }
+        match self.kept.pop(order) {
+            Some(block) => Some(block.cast()),
+            None => self.allocate_slow(order),
+        }
+    }
+
+    /// None of the order is kept: a free one, or else what merging yields.
+    #[inline(never)]
+    fn allocate_slow(&self, order: usize) -> Option<NonNull<u8>> {
+        match self.allocate_free(order) {
+            None if order <= self.top && self.merge_kept() => self.allocate_free(order),
+            found => found,
+        }
+    }
+
+    #[inline(always)]
+    fn allocate_free(&self, order: usize) -> Option<NonNull<u8>> {
         let found = self.lists.smallest(order)?;
         let block = self.lists.pop(found)?;
         if found > order {
@@ -171,12 +192,40 @@ impl<const ORDERS: usize, const MIN: usize> Tree<ORDERS, MIN> {
         }
     }
 
-    /// Makes a block free that is neither live nor in a list any more, and merges it with its buddies.
+    /// Takes a live block back: keeps it, or, if enough are kept, frees it.
+    ///
+    /// # Safety
+    ///
+    /// The block of `order` at `address` is live, and nobody uses it any more.
+    #[inline(always)]
+    pub(super) unsafe fn give(&self, address: usize, order: usize) {
+        // SAFETY: this function's contract.
+        if !unsafe { self.kept.push(self.at(address).cast(), order) } {
+            // SAFETY: this function's contract.
+            unsafe { self.release(address, order) };
+        }
+    }
+
+    /// Frees the kept blocks; whether there were any.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn merge_kept(&self) -> bool {
+        let any = !self.kept.is_empty();
+        for order in 0..=self.top {
+            while let Some(block) = self.kept.pop(order) {
+                // SAFETY: live in the map, and nobody uses it: KEPT.
+                unsafe { self.release(block.addr().get(), order) };
+            }
+        }
+        any
+    }
+
+    /// Makes a block free that is in no list and not kept, and merges it with its buddies.
     ///
     /// # Safety
     ///
     /// The block of `order` at `address` lies in the range and nobody uses it; `order <= top`.
-    #[inline(always)]
+    #[inline(never)]
     pub(super) unsafe fn release(&self, mut address: usize, mut order: usize) {
         loop {
             // SAFETY: this function's contract.
@@ -227,16 +276,19 @@ impl<const ORDERS: usize, const MIN: usize> Tree<ORDERS, MIN> {
         true
     }
 
-    /// Whether the block is the lower half and its buddy free at every order on the way.
+    /// Whether the block is the lower half and its buddy free at every order on the way, if need be after merging what is kept.
     fn can_grow(&self, address: usize, from: usize, to: usize) -> bool {
-        to <= self.top
-            && address.is_multiple_of(Self::size(to))
-            && (from..to).all(|order| {
+        let buddies_are_free = || {
+            (from..to).all(|order| {
                 // SAFETY: a live block's address, below `top`.
                 let place = unsafe { self.place(address, order) };
                 // SAFETY: MAP.
                 unsafe { place.buddy_is_free() }
             })
+        };
+        to <= self.top
+            && address.is_multiple_of(Self::size(to))
+            && (buddies_are_free() || (self.merge_kept() && buddies_are_free()))
     }
 
     /// Whether some state of the range could serve `size` bytes at `align`; without a range, whether some range could.

@@ -7,10 +7,12 @@
 //! | BUDDY-MERGED | no two buddies are both free |
 //! | BUDDY-MAP | a list is marked ⟺ it is not empty |
 //! | BUDDY-LIST | every block in a list lies in the range, is free at the list's order, and is linked back |
+//! | BUDDY-KEPT | every kept block lies in the range and is live at its stack's order, and a stack is as long as it says |
 //! | BUDDY-ALL | blocks in lists == free blocks in the range |
 
 use stratalloc_resource::Violation;
 
+use super::kept::{KEPT, Link};
 use super::lists::Links;
 use super::map::State;
 use super::tree::Tree;
@@ -21,6 +23,7 @@ impl<const ORDERS: usize, const MIN: usize> Tree<ORDERS, MIN> {
         let mut listed = 0;
         for order in 0..ORDERS {
             listed += self.validate_list(order, free)?;
+            self.validate_kept(order)?;
         }
         if listed == free {
             return Ok(());
@@ -93,5 +96,27 @@ impl<const ORDERS: usize, const MIN: usize> Tree<ORDERS, MIN> {
             listed += 1;
         }
         Ok(listed)
+    }
+
+    fn validate_kept(&self, order: usize) -> Result<(), Violation> {
+        let (first, len) = self.kept.look(order);
+        let (mut next, mut walked) = (first, 0);
+        while let Some(block) = next {
+            let address = block.addr().get();
+            let in_range = self.contains(address) && address.is_multiple_of(MIN);
+            if walked == len || !in_range || self.block_at(address) != Some((order, State::Live)) {
+                let formula = "a kept block is live and of the stack's order";
+                return Err(Violation::new("BUDDY-KEPT", formula, &["block", "order"], &[address, order]));
+            }
+            // SAFETY: a kept block of the range, whose first word is its link; it may have been overwritten, but not unwritten.
+            let link: Link = unsafe { block.read() };
+            next = link.next;
+            walked += 1;
+        }
+        if walked == len && len <= KEPT {
+            return Ok(());
+        }
+        let terms = &["kept", "length", "KEPT"];
+        Err(Violation::new("BUDDY-KEPT", "kept == length <= KEPT", terms, &[walked, len, KEPT]))
     }
 }

@@ -1,7 +1,8 @@
 //! Blocks of one size from slabs that grow and shrink by need, and caches of objects that stay constructed.
 //!
 //! ```text
-//!   Slab     partial ─► slab ⇄ slab           take: from the first of these; then an empty one; then a new one
+//!   Slab     magazine  │ block │ block │ … │  take: what came back last, of 16 at most
+//!            partial ─► slab ⇄ slab           then from the first of these; then an empty one; then a new one
 //!            empty   ─► slab                  kept for later; collect (“reaping”) gives them upstream
 //!            full    ─► slab ⇄ slab ⇄ slab    nothing to look for there
 //!
@@ -16,14 +17,17 @@
 //! the blocks: a free block keeps its bytes.
 //!
 //! A slab with live blocks is preferred to one without, so that slabs become empty and can go. The first slab stays until the drop.
+//! Up to 16 blocks that came back wait in a magazine and are handed out again before any slab is looked at, whose heads and links then
+//! stay out of the cache; their slabs count them as live, until reaping unloads the magazine.
 //!
 //! | operation | cost |
 //! | --- | --- |
-//! | [`take`](Slab::take), [`give`](Slab::give) | O(1): a block's number by a mask and a multiplication; a slab that becomes full, partial or empty changes its list |
+//! | [`take`](Slab::take), [`give`](Slab::give) by the magazine | a load or a store, and a length |
+//! | when it is empty or full | O(1): a block's number by a mask and a multiplication; a slab that becomes full, partial or empty changes its list |
 //! | no slab has a free block | one upstream request for a slab; its memory is touched block by block |
 //! | [`collect`](stratalloc_resource::Collect::collect) | one upstream release per empty slab, and the destructors of its objects |
 //! | reallocate | nothing within the block's length; never moves |
-//! | memory | the head and 2 bytes per block, no header; [`usage`](Slab::usage) tells |
+//! | memory | the head and 2 bytes per block, no header; the magazine keeps at most 16 slabs from being empty, until `collect`; [`usage`](Slab::usage) tells |
 //!
 //! **Threads:** one at a time. Either type may be sent; neither is `Sync`. `Locked` of the modifiers makes a [`Slab`] one for many.
 //!
@@ -34,7 +38,7 @@
 //! are aligned to their length of 4 KiB and more: [`buddy`](crate::buddy) does so without waste, a heap of any sizes does not.
 //!
 //! **Source:** Bonwick, *The slab allocator: an object-caching kernel memory allocator*, USENIX Summer 1994: caches of constructed
-//! objects, three states, colouring, reaping. Links as an array of small numbers in the slab, as Linux has them.
+//! objects, three states, colouring, reaping. Bonwick and Adams, *Magazines and vmem*, USENIX 2001: one magazine of theirs. Links as an array of small numbers in the slab, as Linux has them.
 //!
 //! ```
 //! use stratalloc_resource::{Collect, FromGlobal};
@@ -55,6 +59,7 @@ mod config;
 mod geometry;
 mod head;
 mod list;
+mod magazine;
 mod object_cache;
 mod resource;
 mod slabs;
@@ -217,7 +222,7 @@ impl<'m, U: MemoryResource> Slab<'m, U> {
         &self.slabs.upstream
     }
 
-    /// Counts blocks and slabs. O(slabs).
+    /// Counts blocks and slabs; those of the magazine are free. O(slabs).
     ///
     /// ```
     /// # use stratalloc_resource::FromGlobal;

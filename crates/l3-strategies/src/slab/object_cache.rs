@@ -41,7 +41,7 @@ use crate::Fixed;
 /// assert_eq!(made.get(), 2);
 /// # Ok::<(), stratalloc_resource::AllocError>(())
 /// ```
-// Invariant OBJECT: used blocks (`Head::used`) hold a `T`: a live one's belongs to its `Object`, a free one's to the cache. `T` is
+// Invariant OBJECT: used blocks (`Head::used`) hold a `T`: a live one's belongs to its `Object`, a free one's (so each of the magazine) to the cache. `T` is
 // invariant here and in `Object`: a shorter-lived value must not enter a block from which a longer-lived one is expected.
 ///
 /// No value enters that lives shorter than the cache believes:

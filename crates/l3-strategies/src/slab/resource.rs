@@ -37,7 +37,7 @@ impl<U: MemoryResource> Slab<'_, U> {
             Some((_, offset)) if !offset.is_multiple_of(self.len[0]) => Some(MisuseKind::InteriorPointer),
             Some((slab, offset)) => {
                 let live = slab.is_live(self.slabs.geometry.index_at(offset));
-                (!live).then_some(MisuseKind::DoubleRelease)
+                (!live || self.slabs.magazine.contains(address)).then_some(MisuseKind::DoubleRelease)
             }
         }
     }

@@ -10,6 +10,7 @@ use stratalloc_resource::{AllocError, MemoryBlock, MemoryResource};
 use super::geometry::Geometry;
 use super::head::{SlabRef, Slot};
 use super::list::SlabList;
+use super::magazine::Magazine;
 use super::{SlabConfig, SlabUsage};
 use crate::Fixed;
 
@@ -19,10 +20,12 @@ use crate::Fixed;
 // SLAB-2  partial: 0 < live < count; empty: live == 0; full: live == count
 // SLAB-3  in each slab live + free == used ≤ count, and the free list stays below used
 // SLAB-4  the lists together have `slabs` slabs
-// Invariant SLAB: a block is live, free (in its slab's list, once) or fresh; bytes of a free one stay as its last user left
+// SLAB-5  the magazine's blocks are live ones of these slabs, each once: their slabs count those in it as live
+// Invariant SLAB: a block is live, free (in its slab's list or in the magazine, once) or fresh; bytes of a free one stay as its last user left
 // them, until its slab is reaped.
 #[derive(Debug)]
 pub(super) struct Slabs<'m, U: MemoryResource> {
+    pub(super) magazine: Magazine,
     pub(super) partial: SlabList,
     pub(super) empty: SlabList,
     pub(super) full: SlabList,
@@ -64,6 +67,7 @@ impl<U: MemoryResource> Slabs<'static, U> {
 impl<U: MemoryResource> Slabs<'_, U> {
     fn new(config: &SlabConfig, upstream: U) -> Result<Self, AllocError> {
         Ok(Self {
+            magazine: Magazine::new(),
             partial: SlabList::default(),
             empty: SlabList::default(),
             full: SlabList::default(),
@@ -86,9 +90,17 @@ impl<U: MemoryResource> Slabs<'_, U> {
         Ok(self)
     }
 
-    /// A block: of a partial slab, else of an empty one, else of a new one.
+    /// A block: of the magazine, else of a partial slab, else of an empty one, else of a new one.
     #[inline(always)]
     pub(super) fn take(&self) -> Result<Slot, AllocError> {
+        match self.magazine.pop() {
+            Some(place) => Ok(Slot { place, used: true }),
+            None => self.take_from_slab(),
+        }
+    }
+
+    #[inline]
+    fn take_from_slab(&self) -> Result<Slot, AllocError> {
         let slab = match self.partial.first() {
             Some(slab) => slab,
             None => self.next_partial()?,
@@ -104,12 +116,16 @@ impl<U: MemoryResource> Slabs<'_, U> {
     /// Whether [`take`](Self::take) would hand out a block that was used before.
     #[inline(always)]
     pub(super) fn offers_used(&self) -> bool {
-        let next = self.partial.first().or_else(|| self.empty.first());
-        next.is_some_and(|slab| slab.offers_used())
+        let next = || self.partial.first().or_else(|| self.empty.first());
+        !self.magazine.is_empty() || next().is_some_and(|slab| slab.offers_used())
     }
 
     /// Sees to it that there is a block to be had.
     pub(super) fn make_room(&self) -> Result<(), AllocError> {
+        if self.magazine.is_empty() { self.make_room_in_slabs() } else { Ok(()) }
+    }
+
+    fn make_room_in_slabs(&self) -> Result<(), AllocError> {
         if self.partial.first().is_none() && self.empty.first().is_none() {
             self.empty.push(self.grow()?);
         }
@@ -120,19 +136,38 @@ impl<U: MemoryResource> Slabs<'_, U> {
     #[cold]
     #[inline(never)]
     fn next_partial(&self) -> Result<SlabRef, AllocError> {
-        self.make_room()?;
+        self.make_room_in_slabs()?;
         let slab = self.empty.pop().ok_or(AllocError::OutOfMemory)?;
         self.partial.push(slab);
         Ok(slab)
     }
 
-    /// Takes a block back.
+    /// Takes a block back: into the magazine, or, if that is full, into its slab.
     ///
     /// # Safety
     ///
     /// `place` is a live block of these slabs, and nobody uses it any more.
     #[inline(always)]
     pub(super) unsafe fn give(&self, place: NonNull<u8>) {
+        if !self.magazine.load(place) {
+            // SAFETY: this function's contract.
+            unsafe { self.give_to_slab(place) };
+        }
+    }
+
+    /// Gives the blocks in the magazine to their slabs.
+    fn unload(&self) {
+        while let Some(place) = self.magazine.pop() {
+            // SAFETY: a block that its slab counts as live, in nobody's hands: MAGAZINE.
+            unsafe { self.give_to_slab(place) };
+        }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`give`](Self::give); the block is not in the magazine.
+    #[inline]
+    unsafe fn give_to_slab(&self, place: NonNull<u8>) {
         // SAFETY: a block of these slabs: this function's contract.
         let slab = unsafe { SlabRef::of_block(place, &self.geometry) };
         let was_full = slab.live() == self.geometry.count;
@@ -169,11 +204,12 @@ impl<U: MemoryResource> Slabs<'_, U> {
         Some(slab.as_non_null())
     }
 
-    /// Gives empty slabs upstream, after `retire` saw each block that was ever handed out; the number of bytes. The first slab, and
+    /// Unloads the magazine, then gives empty slabs upstream, after `retire` saw each block that was ever handed out; the number of bytes. The first slab, and
     /// all in the caller's memory, become fresh instead.
     ///
     /// `retire` may unwind: that slab is lost then. It may use the resource: the slab is in no list.
     pub(super) fn reap(&self, mut retire: impl FnMut(NonNull<u8>)) -> usize {
+        self.unload();
         let (mut given, kept) = (0, SlabList::default());
         for _ in 0..self.empty.iter().count() {
             let Some(slab) = self.empty.pop() else { break };
@@ -230,14 +266,21 @@ impl<U: MemoryResource> Slabs<'_, U> {
         })
     }
 
+    /// How many of its blocks are in the magazine.
+    fn loaded(&self, slab: SlabRef) -> usize {
+        let start = slab.address();
+        self.magazine.addresses().filter(|address| address & !(self.geometry.bytes - 1) == start).count()
+    }
+
     pub(super) fn usage(&self) -> SlabUsage {
         let mut usage = SlabUsage { slabs: self.slabs.get(), ..SlabUsage::default() };
         for slab in self.iter() {
-            let (live, used, count) = (slab.live(), slab.used(), self.geometry.count);
-            usage.live += usize::from(live);
-            usage.free += usize::from(used - live);
-            usage.fresh += usize::from(count - used);
-            usage.total += usize::from(count);
+            let (used, count) = (usize::from(slab.used()), usize::from(self.geometry.count));
+            let live = usize::from(slab.live()) - self.loaded(slab);
+            usage.live += live;
+            usage.free += used - live;
+            usage.fresh += count - used;
+            usage.total += count;
             usage.empty_slabs += usize::from(live == 0);
         }
         usage

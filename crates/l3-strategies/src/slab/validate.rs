@@ -18,6 +18,26 @@ impl<U: MemoryResource> Slabs<'_, U> {
             let values = [partial, empty, full, self.slabs.get()];
             return Err(Violation::new("SLAB-4", "partial + empty + full == slabs", terms, &values));
         }
+        self.check_magazine()
+    }
+
+    fn check_magazine(&self) -> Result<(), Violation> {
+        let (mut listed, blocks) = (0, || self.magazine.addresses());
+        for block in blocks() {
+            listed += 1;
+            let found = self.find(block).filter(|(_, offset)| offset.is_multiple_of(self.geometry.len));
+            let live = found.is_some_and(|(slab, offset)| slab.is_live(self.geometry.index_at(offset)));
+            let times = blocks().filter(|&other| other == block).count();
+            if !live || times != 1 {
+                let values = [block, usize::from(live), times];
+                let terms = &["block", "live", "times"];
+                return Err(Violation::new("SLAB-5", "live and in the magazine once", terms, &values));
+            }
+        }
+        if listed != self.magazine.len() {
+            let values = [listed, self.magazine.len()];
+            return Err(Violation::new("SLAB-5", "blocks == length", &["blocks", "length"], &values));
+        }
         Ok(())
     }
 
