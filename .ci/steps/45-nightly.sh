@@ -4,5 +4,4 @@
 source "$(dirname "$0")/../environment.sh"
 cargo +nightly --version >/dev/null 2>&1 || skip "no nightly toolchain"
 export CARGO_TARGET_DIR=$target/nightly
-cargo +nightly test --quiet -p stratalloc-resource --features nightly --test standard_traits
-cargo +nightly test --quiet -p stratalloc --features nightly --test std_collections
+cargo +nightly test --quiet -p stratalloc-resource --features nightly --test standard_traits --test std_collections

@@ -207,7 +207,7 @@ fn thread_cached_write_after_release_found_by_flush() {
     reported_by_a_cache("thread_cached_write_after_release_found_by_flush", what, |handle, block| {
         release(handle, block);
         // Behind the link, in what is looked at.
-        poke(block, size_of::<usize>() + 1);
+        poke(block, size_of::<usize>().cast_signed() + 1);
         handle.flush();
     });
 }
