@@ -127,15 +127,19 @@ fn what_is_held_goes_with_its_holder_and_what_is_sent_or_kept_stays() {
 #[test]
 #[cfg_attr(miri, ignore)]
 fn offsets_are_checked() {
+    /// Eight bytes at multiples of eight, also where a `u64` asks for less.
+    #[repr(C, align(8))]
+    struct Word([u8; 8]);
+
     let region = region(1 << 16);
     let end = region.map_len();
     assert_eq!(region.pointer(Offset::<u8>::new(8).unwrap()), None, "the tables are nobody's");
-    assert_eq!(region.pointer(Offset::<u64>::new(end - 4).unwrap()), None, "not whole");
-    assert_eq!(region.pointer(Offset::<u64>::new(end - 12).unwrap()), None, "not aligned");
+    assert_eq!(region.pointer(Offset::<Word>::new(end - 4).unwrap()), None, "not whole");
+    assert_eq!(region.pointer(Offset::<Word>::new(end - 12).unwrap()), None, "not aligned");
     assert_eq!(region.pointer(Offset::<u8>::new(u64::MAX).unwrap()), None);
-    assert!(region.pointer(Offset::<u64>::new(end - 8).unwrap()).is_some());
+    assert!(region.pointer(Offset::<Word>::new(end - 8).unwrap()).is_some());
     assert!(Offset::<u8>::new(0).is_none());
-    assert_eq!(region.offset_of(core::ptr::NonNull::<u64>::dangling()), None);
+    assert_eq!(region.offset_of(core::ptr::NonNull::<Word>::dangling()), None);
     assert_eq!(region.root::<u8>(99), None);
     region.set_root(99, Offset::<u8>::new(8));
     region.validate().unwrap();
