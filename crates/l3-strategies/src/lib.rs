@@ -71,6 +71,7 @@ mod fixed;
 mod misuse;
 #[cfg(all(test, loom))]
 mod models;
+mod one_size;
 mod room;
 
 pub use fixed::Fixed;

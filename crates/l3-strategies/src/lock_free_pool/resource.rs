@@ -8,32 +8,17 @@ use stratalloc_resource::{
 };
 
 use super::LockFreePool;
-use crate::misuse::{self, CHECKED, Inspect, MisuseKind};
+use crate::misuse::{Inspect, MisuseKind};
+use crate::one_size::OneSize;
 
 /// The kind of all lock-free pools.
 struct LockFreePoolKind;
 
 impl<U: MemoryResource> LockFreePool<'_, U> {
-    /// What is wrong with the length and alignment of a block that is handed back.
-    fn misfit(&self, block: MemoryBlock, align: Alignment) -> Option<MisuseKind> {
-        if block.len() > self.len[0] {
-            Some(MisuseKind::WrongSize)
-        } else {
-            (align > self.align).then_some(MisuseKind::WrongAlignment)
-        }
-    }
-
-    /// Whether length and alignment may be a block's; if not, that is reported. Always true in a fast build.
+    /// The blocks' size and alignment.
     #[inline(always)]
-    fn fits(&self, block: MemoryBlock, align: Alignment) -> bool {
-        if !CHECKED {
-            return true;
-        }
-        let wrong = self.misfit(block, align);
-        if let Some(kind) = wrong {
-            misuse::report("lock-free pool", kind, block.address());
-        }
-        wrong.is_none()
+    fn one_size(&self) -> OneSize {
+        OneSize { len: self.len[0], align: self.align }
     }
 }
 
@@ -45,18 +30,13 @@ impl<U: MemoryResource> LockFreePool<'_, U> {
 unsafe impl<U: MemoryResource> MemoryResource for LockFreePool<'_, U> {
     #[inline]
     fn allocate(&self, layout: Layout) -> Result<MemoryBlock, AllocError> {
-        if layout.size() > self.len[0] {
-            return Err(AllocError::Unsupported);
-        }
-        if layout.align() > self.align.bytes() {
-            return Err(AllocError::BadAlignment);
-        }
+        self.one_size().serves(layout)?;
         self.take()
     }
 
     #[inline]
     unsafe fn deallocate(&self, block: MemoryBlock, align: Alignment) {
-        if self.fits(block, align) {
+        if self.one_size().fits("lock-free pool", block, align) {
             // SAFETY: a live block of ours: this function's contract.
             unsafe { self.give(block.as_non_null()) };
         }
@@ -69,13 +49,7 @@ unsafe impl<U: MemoryResource> MemoryResource for LockFreePool<'_, U> {
         new_size: usize,
         _: Alignment,
     ) -> Result<MemoryBlock, AllocError> {
-        if new_size <= self.len[0] {
-            Ok(MemoryBlock::new(block.as_non_null(), self.len[0]))
-        } else if new_size <= isize::MAX.unsigned_abs() {
-            Err(AllocError::Unsupported)
-        } else {
-            Err(AllocError::SizeOverflow)
-        }
+        self.one_size().resized(block, new_size)
     }
 
     fn identity(&self) -> ResourceId {
@@ -117,6 +91,6 @@ impl<U: MemoryResource> Validate for LockFreePool<'_, U> {
 impl<U: MemoryResource> Inspect for LockFreePool<'_, U> {
     fn inspect(&self, block: MemoryBlock, align: Alignment) -> Result<(), MisuseKind> {
         let offset = block.address().wrapping_sub(self.first.addr().get());
-        self.wrong_with(offset).or_else(|| self.misfit(block, align)).map_or(Ok(()), Err)
+        self.wrong_with(offset).or_else(|| self.one_size().misfit(block, align)).map_or(Ok(()), Err)
     }
 }

@@ -34,10 +34,9 @@ use stratalloc_platform::numa::{self, NumaError, Policy};
 use stratalloc_platform::{page, vm};
 use stratalloc_resource::{
     Alignment, AllocError, Collect, MemoryBlock, MemoryResource, ResourceId, ResourceInfo, ThreadSafety,
-    reallocate_by_moving,
 };
 
-use crate::system::{System, admits, unmap, whole_pages};
+use crate::system::{System, resize, take_back, unmap};
 
 /// Pages of chosen memory nodes as a resource; see the [module](self).
 ///
@@ -213,12 +212,8 @@ unsafe impl MemoryResource for NodePages {
     }
 
     unsafe fn deallocate(&self, block: MemoryBlock, _align: Alignment) {
-        if admits("node-pages", block)
-            && let Ok(len) = whole_pages(block.len())
-        {
-            // SAFETY: a live block, whose length is this: this function's contract.
-            unsafe { unmap(block.as_non_null(), len) };
-        }
+        // SAFETY: this function's contract.
+        unsafe { take_back("node-pages", block) };
     }
 
     unsafe fn reallocate(
@@ -227,21 +222,9 @@ unsafe impl MemoryResource for NodePages {
         new_size: usize,
         align: Alignment,
     ) -> Result<MemoryBlock, AllocError> {
-        if !admits("node-pages", block) {
-            return Err(AllocError::NotOwned);
-        }
-        let (old, new) = (whole_pages(block.len())?, whole_pages(new_size)?);
-        if new == old {
-            return Ok(MemoryBlock::new(block.as_non_null(), old));
-        }
-        // Moved mappings are aligned to a page and keep their binding, which holds for the pages that they grow by, too.
-        let may_move = align.bytes() <= page::size();
-        // SAFETY: a live block's mapping, which nobody else uses: this function's contract.
-        if let Ok(start) = unsafe { vm::remap(block.as_non_null(), old, new, may_move) } {
-            return Ok(MemoryBlock::new(start, new));
-        }
+        // Mappings keep their binding when they move, and it holds for the pages that they grow by, too.
         // SAFETY: this function's contract.
-        unsafe { reallocate_by_moving(self, block, new_size, align) }
+        unsafe { resize(self, "node-pages", block, new_size, align) }
     }
 
     fn allocate_zeroed(&self, layout: Layout) -> Result<MemoryBlock, AllocError> {

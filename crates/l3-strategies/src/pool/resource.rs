@@ -10,6 +10,7 @@ use stratalloc_resource::{
 
 use super::Pool;
 use crate::misuse::{self, CHECKED, Inspect, MisuseKind};
+use crate::one_size::OneSize;
 
 /// The kind of all pools and their remotes.
 pub(super) struct PoolKind;
@@ -57,26 +58,10 @@ impl<U: MemoryResource> Pool<'_, U> {
         place.err().or(free.then_some(MisuseKind::DoubleRelease))
     }
 
-    /// What is wrong with the length and alignment of a block that is handed back.
-    fn misfit(&self, block: MemoryBlock, align: Alignment) -> Option<MisuseKind> {
-        if block.len() > self.len[0] {
-            Some(MisuseKind::WrongSize)
-        } else {
-            (align > self.align()).then_some(MisuseKind::WrongAlignment)
-        }
-    }
-
-    /// As [`may_return`](Self::may_return) for a block with its length and alignment.
+    /// The blocks' size and alignment.
     #[inline(always)]
-    fn fits(&self, block: MemoryBlock, align: Alignment) -> bool {
-        if !CHECKED {
-            return true;
-        }
-        let wrong = self.misfit(block, align);
-        if let Some(kind) = wrong {
-            misuse::report("pool", kind, block.address());
-        }
-        wrong.is_none()
+    fn one_size(&self) -> OneSize {
+        OneSize { len: self.len[0], align: self.config.align() }
     }
 }
 
@@ -88,18 +73,13 @@ impl<U: MemoryResource> Pool<'_, U> {
 unsafe impl<U: MemoryResource> MemoryResource for Pool<'_, U> {
     #[inline]
     fn allocate(&self, layout: Layout) -> Result<MemoryBlock, AllocError> {
-        if layout.size() > self.len[0] {
-            return Err(AllocError::Unsupported);
-        }
-        if layout.align() > self.config.align().bytes() {
-            return Err(AllocError::BadAlignment);
-        }
+        self.one_size().serves(layout)?;
         self.take()
     }
 
     #[inline]
     unsafe fn deallocate(&self, block: MemoryBlock, align: Alignment) {
-        if self.fits(block, align) {
+        if self.one_size().fits("pool", block, align) {
             // SAFETY: a live block of ours: this function's contract.
             unsafe { self.give(block.as_non_null()) };
         }
@@ -112,13 +92,7 @@ unsafe impl<U: MemoryResource> MemoryResource for Pool<'_, U> {
         new_size: usize,
         _: Alignment,
     ) -> Result<MemoryBlock, AllocError> {
-        if new_size <= self.len[0] {
-            Ok(MemoryBlock::new(block.as_non_null(), self.len[0]))
-        } else if new_size <= isize::MAX.unsigned_abs() {
-            Err(AllocError::Unsupported)
-        } else {
-            Err(AllocError::SizeOverflow)
-        }
+        self.one_size().resized(block, new_size)
     }
 
     fn identity(&self) -> ResourceId {
@@ -155,6 +129,8 @@ unsafe impl<U: MemoryResource> Owns for Pool<'_, U> {
 impl<U: MemoryResource> Inspect for Pool<'_, U> {
     fn inspect(&self, block: MemoryBlock, align: Alignment) -> Result<(), MisuseKind> {
         self.take_returned();
-        self.wrong_with(block.as_non_null()).or_else(|| self.misfit(block, align)).map_or(Ok(()), Err)
+        self.wrong_with(block.as_non_null())
+            .or_else(|| self.one_size().misfit(block, align))
+            .map_or(Ok(()), Err)
     }
 }

@@ -127,12 +127,56 @@ impl Inspect for System {
 }
 
 /// Whether the release may go on. What is wrong with it is reported.
-pub(crate) fn admits(name: &'static str, block: MemoryBlock) -> bool {
+fn admits(name: &'static str, block: MemoryBlock) -> bool {
     let wrong = if CHECKED { System.inspect(block, Alignment::ONE).err() } else { None };
     if let Some(kind) = wrong {
         misuse::report(name, kind, block.address());
     }
     wrong.is_none()
+}
+
+/// Unmaps a block of the resource `name`, whose blocks are mappings of whole pages.
+///
+/// # Safety
+///
+/// A live block, not used any more.
+pub(crate) unsafe fn take_back(name: &'static str, block: MemoryBlock) {
+    if admits(name, block)
+        && let Ok(len) = whole_pages(block.len())
+    {
+        // SAFETY: a live block, whose length is this: this function's contract.
+        unsafe { unmap(block.as_non_null(), len) };
+    }
+}
+
+/// Changes the size of a block of `resource`, called `name`, whose blocks are mappings of whole pages: by the kernel's page tables where
+/// the alignment allows, else by moving.
+///
+/// # Safety
+///
+/// As for [`MemoryResource::reallocate`].
+pub(crate) unsafe fn resize(
+    resource: &impl MemoryResource,
+    name: &'static str,
+    block: MemoryBlock,
+    new_size: usize,
+    align: Alignment,
+) -> Result<MemoryBlock, AllocError> {
+    if !admits(name, block) {
+        return Err(AllocError::NotOwned);
+    }
+    let (old, new) = (whole_pages(block.len())?, whole_pages(new_size)?);
+    if new == old {
+        return Ok(MemoryBlock::new(block.as_non_null(), old));
+    }
+    // Moved mappings are aligned to a page; one that shrinks stays where it is.
+    let may_move = align.bytes() <= page::size();
+    // SAFETY: a live block's mapping, which nobody else uses: this function's contract.
+    if let Ok(start) = unsafe { vm::remap(block.as_non_null(), old, new, may_move) } {
+        return Ok(MemoryBlock::new(start, new));
+    }
+    // SAFETY: this function's contract.
+    unsafe { reallocate_by_moving(resource, block, new_size, align) }
 }
 
 // SAFETY:
@@ -147,12 +191,8 @@ unsafe impl MemoryResource for System {
     }
 
     unsafe fn deallocate(&self, block: MemoryBlock, _align: Alignment) {
-        if admits("system", block)
-            && let Ok(len) = whole_pages(block.len())
-        {
-            // SAFETY: a live block, whose length is this: this function's contract.
-            unsafe { unmap(block.as_non_null(), len) };
-        }
+        // SAFETY: this function's contract.
+        unsafe { take_back("system", block) };
     }
 
     unsafe fn reallocate(
@@ -161,21 +201,8 @@ unsafe impl MemoryResource for System {
         new_size: usize,
         align: Alignment,
     ) -> Result<MemoryBlock, AllocError> {
-        if !admits("system", block) {
-            return Err(AllocError::NotOwned);
-        }
-        let (old, new) = (whole_pages(block.len())?, whole_pages(new_size)?);
-        if new == old {
-            return Ok(MemoryBlock::new(block.as_non_null(), old));
-        }
-        // Moved mappings are aligned to a page; one that shrinks stays where it is.
-        let may_move = align.bytes() <= page::size();
-        // SAFETY: a live block's mapping, which nobody else uses: this function's contract.
-        if let Ok(start) = unsafe { vm::remap(block.as_non_null(), old, new, may_move) } {
-            return Ok(MemoryBlock::new(start, new));
-        }
         // SAFETY: this function's contract.
-        unsafe { reallocate_by_moving(self, block, new_size, align) }
+        unsafe { resize(self, "system", block, new_size, align) }
     }
 
     fn allocate_zeroed(&self, layout: Layout) -> Result<MemoryBlock, AllocError> {
