@@ -70,7 +70,7 @@ pub(crate) fn latencies<H: Heap>(heap: &H, mix: &Mix, operations: u64) -> Sample
     let mut both = Both::new();
     let mut sum = 0_u64;
     for (index, &slot) in (0..operations).zip(mix.order().iter().cycle()) {
-        let layout = layouts[(index as usize).wrapping_mul(5) % layouts.len()];
+        let layout = super::next_layout(layouts, index as usize);
         let (old, old_layout) = live[slot as usize];
         sum = sum.wrapping_add(both.end(heap, old, old_layout));
         live[slot as usize] = (both.make(heap, layout, index as usize), layout);

@@ -84,6 +84,13 @@ pub(crate) fn batches<H: Heap>(heap: &H, mix: &Mix, operations: u64) -> u64 {
     sum
 }
 
+/// The layout of the block that takes an ended one's place at a step: all of the mix in turn, and at each slot another one each time
+/// around.
+#[inline(always)]
+fn next_layout(layouts: &[Layout], step: usize) -> Layout {
+    layouts[(step + step / layouts.len()) % layouts.len()]
+}
+
 /// As many live blocks as the mix has, of which a random one is ended and made again with another of the mix's sizes.
 #[inline(always)]
 pub(crate) fn replacements<H: Heap>(heap: &H, mix: &Mix, operations: u64) -> u64 {
@@ -92,8 +99,7 @@ pub(crate) fn replacements<H: Heap>(heap: &H, mix: &Mix, operations: u64) -> u64
         layouts.iter().enumerate().map(|(index, &layout)| (make(heap, layout, index), layout)).collect();
     let mut sum = 0_u64;
     for (index, &slot) in (0..operations).zip(mix.order().iter().cycle()) {
-        // Another size each time around: the step is odd, so all of them come.
-        let layout = layouts[(index as usize).wrapping_mul(5) % layouts.len()];
+        let layout = next_layout(layouts, index as usize);
         let (old, old_layout) = live[slot as usize];
         sum = sum.wrapping_add(end(heap, old, old_layout));
         live[slot as usize] = (make(heap, layout, index as usize), layout);
