@@ -29,7 +29,7 @@ fn configs() -> impl Strategy<Value = Config> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: conformance::cases(24), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_system_allocator_passes(config in configs()) {

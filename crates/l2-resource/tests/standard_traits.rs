@@ -16,9 +16,6 @@ use audit::{Audit, STALE};
 use proptest::prelude::*;
 use stratalloc_resource::{Alignment, Allocator};
 
-/// Fewer where each step costs a thousandfold.
-const CASES: u32 = if cfg!(miri) { 3 } else { 300 };
-
 fn layout(size: usize, align: usize) -> Layout {
     Layout::from_size_align(size, align).unwrap()
 }
@@ -163,7 +160,7 @@ macro_rules! tests_for {
             }
 
             proptest! {
-                #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(CASES) })]
+                #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(stratalloc_resource::conformance::cases(300)) })]
 
                 #[test]
                 fn blocks_keep_their_bytes_and_every_call_fits(

@@ -19,8 +19,9 @@ use stratalloc_heap::{
     Heap, KNOBS, allocate, allocate_aligned, allocate_aligned_zeroed, allocate_zeroed, collect, configure,
     reallocate, reallocate_aligned, usable_size, validate,
 };
+use stratalloc_resource::conformance;
 use stratalloc_resource::{Alignment, MemoryBlock, MemoryResource};
-use support::{Block, MIB, low_byte, rounds, statistics_now};
+use support::{Block, MIB, low_byte, statistics_now};
 
 /// One step. Indices are taken modulo what there is.
 #[derive(Clone, Debug)]
@@ -252,7 +253,7 @@ fn run(knobs: &[u8], ops: &[Op]) {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: u32::try_from(rounds(60)).unwrap_or(60),
+        cases: conformance::cases(60),
         failure_persistence: None,
         max_shrink_iters: 300,
         ..ProptestConfig::default()

@@ -44,7 +44,7 @@ fn both_kinds_keep_the_contract_with_threads() {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: if cfg!(miri) { 2 } else { 16 }, failure_persistence: None, ..ProptestConfig::default()
+        cases: conformance::cases(16), failure_persistence: None, ..ProptestConfig::default()
     })]
 
     /// The kit's operations against its map of what is live, the heap's equations in between.

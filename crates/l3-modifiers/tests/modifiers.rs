@@ -10,6 +10,7 @@ use std::alloc::System as Global;
 
 use proptest::prelude::*;
 use stratalloc_modifiers::{Counted, Fallback, Guarded, Locked, Segregate, Tracked};
+use stratalloc_resource::conformance;
 use stratalloc_resource::{
     Alignment, AllocError, FromGlobal, MemoryBlock, MemoryResource, OwnedBlock, Owns, Validate,
 };
@@ -270,7 +271,7 @@ fn valid<R: Validate>(resource: &R) -> Result<(), TestCaseError> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: if cfg!(miri) { 3 } else { 50 },
+        cases: conformance::cases(50),
         failure_persistence: None,
         ..ProptestConfig::default()
     })]

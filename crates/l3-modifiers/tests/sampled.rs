@@ -14,6 +14,7 @@ use std::alloc::System as Global;
 
 use proptest::prelude::*;
 use stratalloc_modifiers::{Sample, SampleObserver, Sampled};
+use stratalloc_resource::conformance;
 use stratalloc_resource::{Alignment, FromGlobal, MemoryResource, OwnedBlock, Validate};
 use stratalloc_strategies::tlsf::Tlsf;
 
@@ -154,7 +155,7 @@ fn threads_that_release_each_others_blocks_reconcile() {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: if cfg!(miri) { 3 } else { 60 },
+        cases: conformance::cases(60),
         failure_persistence: None,
         ..ProptestConfig::default()
     })]

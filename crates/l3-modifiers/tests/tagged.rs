@@ -249,7 +249,7 @@ fn racing_threads_reconcile_and_never_exceed_the_limit() {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: if cfg!(miri) { 3 } else { 60 },
+        cases: conformance::cases(60),
         failure_persistence: None,
         ..ProptestConfig::default()
     })]

@@ -14,6 +14,7 @@ use std::alloc::System as Global;
 
 use proptest::prelude::*;
 use stratalloc_modifiers::{Budget, Event, Locked, Record, Ring, Tagged, TraceSink, Traced};
+use stratalloc_resource::conformance;
 use stratalloc_resource::{
     Alignment, AllocError, FromGlobal, MemoryBlock, MemoryResource, MemoryTag, OwnedBlock, ResourceId,
     ResourceInfo,
@@ -227,7 +228,7 @@ impl TraceSink for Bounded {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: if cfg!(miri) { 3 } else { 60 },
+        cases: conformance::cases(60),
         failure_persistence: None,
         ..ProptestConfig::default()
     })]

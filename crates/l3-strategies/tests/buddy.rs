@@ -321,7 +321,7 @@ fn matches_the_shadow<const ORDERS: usize, const MIN: usize>(
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: if cfg!(miri) { 4 } else { 60 },
+        cases: conformance::cases(60),
         failure_persistence: None,
         ..ProptestConfig::default()
     })]

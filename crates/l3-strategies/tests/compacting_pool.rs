@@ -16,6 +16,7 @@ use core::ptr::NonNull;
 use std::alloc::System;
 
 use proptest::prelude::*;
+use stratalloc_resource::conformance;
 use stratalloc_resource::{AllocError, FromGlobal, MemoryResource, Validate};
 use stratalloc_strategies::compacting_pool::{CompactingPool, Handle, HandleError};
 use stratalloc_strategies::tlsf::Tlsf;
@@ -218,7 +219,7 @@ fn run<const N: usize, U: MemoryResource>(
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: if cfg!(miri) { 3 } else { 150 }, failure_persistence: None, ..ProptestConfig::default()
+        cases: conformance::cases(150), failure_persistence: None, ..ProptestConfig::default()
     })]
 
     #[test]

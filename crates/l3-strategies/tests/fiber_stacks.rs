@@ -504,7 +504,7 @@ fn play(stacks: &FiberStacks, steps: &[Step]) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 100 }, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: conformance::cases(100), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_configuration_matches_the_model(config in configurations(), steps in steps()) {

@@ -179,7 +179,7 @@ fn an_overrun_faults() {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: if cfg!(miri) { 2 } else { 30 }, failure_persistence: None, ..ProptestConfig::default()
+        cases: conformance::cases(30), failure_persistence: None, ..ProptestConfig::default()
     })]
 
     #[test]

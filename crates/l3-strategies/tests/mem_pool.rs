@@ -236,7 +236,7 @@ fn blocks_go_through_many_hands_and_all_counts_agree() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 3 } else { 100 }, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: conformance::cases(100), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_operations_match_the_shadow(ops in model::ops(), len in 3000_usize..300_000, narrow in any::<bool>()) {

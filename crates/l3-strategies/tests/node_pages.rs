@@ -244,7 +244,7 @@ fn what_no_address_space_holds_is_refused() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 30, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: conformance::cases(30), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn matches_the_shadow(policy in any::<proptest::sample::Index>(), ops in model::ops()) {

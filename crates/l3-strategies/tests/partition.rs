@@ -256,7 +256,7 @@ mod deadly {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: if cfg!(miri) { 3 } else { 40 }, failure_persistence: None, ..ProptestConfig::default()
+        cases: conformance::cases(40), failure_persistence: None, ..ProptestConfig::default()
     })]
 
     #[test]

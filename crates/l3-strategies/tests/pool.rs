@@ -196,7 +196,7 @@ fn run<U: MemoryResource>(pool: &Pool<'_, U>, ops: &[Op]) -> Result<(), TestCase
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: conformance::cases(100), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_configuration_matches_the_shadow(

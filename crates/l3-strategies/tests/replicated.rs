@@ -16,6 +16,7 @@ use std::panic::catch_unwind;
 
 use proptest::prelude::*;
 use stratalloc_platform::numa;
+use stratalloc_resource::conformance;
 use stratalloc_resource::{Alignment, ThreadSafety};
 use stratalloc_resource::{AllocError, FromGlobal, MemoryBlock, MemoryResource, ResourceId, ResourceInfo};
 use stratalloc_strategies::replicated::{Busy, Guard, Machine, OnePlace, Places, Replicated};
@@ -180,7 +181,7 @@ fn run<const NODES: usize>(places: usize, ops: &[Op]) -> Result<(), TestCaseErro
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: if cfg!(miri) { 4 } else { 150 }, failure_persistence: None, ..ProptestConfig::default()
+        cases: conformance::cases(150), failure_persistence: None, ..ProptestConfig::default()
     })]
 
     #[test]

@@ -151,7 +151,7 @@ mod reports {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: if cfg!(miri) { 3 } else { 60 },
+        cases: conformance::cases(60),
         failure_persistence: None,
         ..ProptestConfig::default()
     })]

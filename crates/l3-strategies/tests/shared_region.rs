@@ -296,7 +296,7 @@ mod reports {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 0 } else { 60 }, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 0 } else { conformance::cases(60) }, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Operations through one mapping, messages and other blocks through another one of the same region.
     #[test]

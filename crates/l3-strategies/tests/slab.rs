@@ -360,7 +360,7 @@ fn run<U: MemoryResource>(slab: &Slab<'_, U>, ops: &[Op]) -> Result<(), TestCase
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: conformance::cases(100), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_configuration_matches_the_shadow(

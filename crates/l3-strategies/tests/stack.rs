@@ -151,7 +151,7 @@ fn run<O: Order, U: MemoryResource>(stack: &Stack<'_, O, U>, ops: &[Op]) -> Resu
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: conformance::cases(100), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_configuration_matches_the_shadow(

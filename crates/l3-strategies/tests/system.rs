@@ -121,7 +121,7 @@ mod reports {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: if cfg!(miri) { 3 } else { 40 },
+        cases: conformance::cases(40),
         failure_persistence: None,
         ..ProptestConfig::default()
     })]

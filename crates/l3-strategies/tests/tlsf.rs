@@ -327,7 +327,7 @@ fn fixed<const FLI: usize, const SLI: usize>(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 60 }, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: conformance::cases(60), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_configuration_matches_the_shadow(

@@ -57,7 +57,7 @@ fn the_scheduler_runs_every_fiber_and_returns_every_stack() {
     const TOTAL: u64 = 2000;
     for guards in [Guards::Automatic, Guards::Mappings] {
         let stacks = stacks(200, guards);
-        // So few messages that fibers have to wait for the reader.
+        // So few messages that fibers may have to wait for the reader.
         let pools = Pools { chunks: blocks(2048, 100), messages: blocks(128, 8) };
         let (outbox, inbox) = mpsc::channel();
         let (seen, (count, sum)) = std::thread::scope(|scope| {
@@ -67,7 +67,8 @@ fn the_scheduler_runs_every_fiber_and_returns_every_stack() {
             (worker.join().unwrap(), read)
         });
         assert_eq!((seen.finished, seen.most_live), (TOTAL, 100));
-        assert!(seen.switches >= 3 * TOTAL);
+        // Each waits once for its input, and as often as it takes for a message to be free.
+        assert!(seen.switches >= 2 * TOTAL);
         assert_eq!((count, sum), (TOTAL, (0..TOTAL).map(task::expected).sum()));
         let usage = stacks.usage().next().unwrap();
         assert_eq!((usage.live, usage.cached, usage.shared), (0, 0, 100));

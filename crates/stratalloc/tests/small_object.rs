@@ -117,7 +117,7 @@ fn the_domain_of_the_process_heap_before_that_heap_itself() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: conformance::cases(40), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_limit_keeps_the_contract(

@@ -31,6 +31,24 @@ pub struct Config {
     pub exhaust: usize,
 }
 
+/// How many generated cases a property test should try that usually tries `usual`: `SCALE` times as many where the environment sets
+/// that, a twentieth under Miri.
+///
+/// ```
+/// use stratalloc_resource::conformance;
+///
+/// // Where neither is the case, as many as were asked for.
+/// assert!(conformance::cases(60) >= 2);
+/// ```
+#[must_use]
+pub fn cases(usual: u32) -> u32 {
+    if cfg!(miri) {
+        return (usual / 20).max(2);
+    }
+    let scale = std::env::var("SCALE").ok().and_then(|text| text.parse().ok());
+    usual.saturating_mul(scale.unwrap_or(1))
+}
+
 impl Default for Config {
     /// Well under a second for a fast resource in a debug build.
     fn default() -> Self {

@@ -53,7 +53,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::alloc::GlobalAlloc;
 
-pub use config::Config;
+pub use config::{Config, cases};
 pub use malloc::{MallocFamily, ReallocZero};
 pub use property::Property;
 pub use report::{Failure, Report};

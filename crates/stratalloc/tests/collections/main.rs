@@ -74,11 +74,8 @@ fn everywhere(case: &impl Case, align: Alignment) {
     assert_eq!((whole.first().small().usage().used, whole.first().large().usage().used), (0, 0));
 }
 
-/// Fewer where each step costs a thousandfold.
-const CASES: u32 = if cfg!(miri) { 2 } else { 100 };
-
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(CASES) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(stratalloc::resource::conformance::cases(100)) })]
 
     #[test]
     fn vectors_are_like_those_of_std(ops in vec_ops(), align in 0..8_u32) {

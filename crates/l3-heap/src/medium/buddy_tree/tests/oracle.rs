@@ -5,6 +5,7 @@ use super::alloc::collections::BTreeSet;
 use super::alloc::vec::Vec;
 use super::{BuddyTree, CHUNKS, MAX_ORDER};
 use proptest::prelude::*;
+use stratalloc_resource::conformance;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Chunk {
@@ -230,7 +231,7 @@ fn compare(tree: &BuddyTree, naive: &Naive) {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: if cfg!(miri) { 2 } else { 128 },
+        cases: conformance::cases(128),
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
