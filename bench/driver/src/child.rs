@@ -2,15 +2,16 @@
 
 use crate::allocators::Row;
 use crate::arguments::{Cell, Resolved};
+use crate::copies::Copies;
 use crate::record::Sample;
 use std::process::{Command, Stdio};
 use stratalloc_measure::work::Done;
 
 /// Runs one cell on one row; an error says what went wrong.
-pub(crate) fn run(plan: &Resolved, row: &Row, cell: &Cell) -> Result<Sample, String> {
+pub(crate) fn run(plan: &Resolved, copies: &Copies, row: &Row, cell: &Cell) -> Result<Sample, String> {
     let output = Command::new(plan.runners.join("bench-launch"))
         .arg(plan.timeout.to_string())
-        .arg(row.program(&plan.runners))
+        .arg(copies.program(row))
         .args([cell.workload.name, &cell.threads.to_string(), &plan.scale.to_string()])
         .env_clear()
         .envs(row.environment.iter().map(|(key, value)| (key, value)))

@@ -26,12 +26,14 @@ mod allocators;
 mod arguments;
 mod child;
 mod comparison;
+mod copies;
 mod machine;
 mod markdown;
 mod record;
 
 use arguments::{Arguments, Resolved};
 use comparison::compared;
+use copies::Copies;
 use record::Record;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -95,7 +97,7 @@ fn measure(plan: &Resolved) -> Result<bool, String> {
         eprintln!("warming {} MiB of memory", plan.warm_mebibytes);
         warm(plan.warm_mebibytes);
     }
-    let mut record = run_all(plan, facts);
+    let mut record = run_all(plan, facts)?;
     record.add_fact(Fact::new("load at the end", stratalloc_measure::machine::load()));
     let comparison = compared(&record);
     let summary = Summary::of(&comparison);
@@ -128,11 +130,16 @@ fn write_record(
     Ok(())
 }
 
-/// All rounds, interleaved.
-fn run_all(plan: &Resolved, facts: Vec<Fact>) -> Record {
+/// All rounds, interleaved; the programs are copied anew for each cell.
+fn run_all(plan: &Resolved, facts: Vec<Fact>) -> Result<Record, String> {
     let mut record = Record::new(plan, facts);
     let progress = Progress::new(plan.rounds * plan.cells.len() * plan.rows.len());
+    let copy = || Copies::of(&plan.rows, &plan.runners).map_err(|error| format!("copying the runners: {error}"));
+    let mut copies = (copy()?, (0, 0));
     for Turn { round, cell, allocator } in interleaved(plan.rounds, plan.cells.len(), plan.rows.len()) {
+        if copies.1 != (round, cell) {
+            copies = (copy()?, (round, cell));
+        }
         let (row, work) = (&plan.rows[allocator], &plan.cells[cell]);
         progress.now(&format!(
             "round {}: {} × {}, {}",
@@ -143,12 +150,12 @@ fn run_all(plan: &Resolved, facts: Vec<Fact>) -> Record {
         ));
         // A row that failed a cell would fail it again, at the price of a timeout each.
         if !record.failed(cell, allocator) {
-            record.add(cell, allocator, child::run(plan, row, work));
+            record.add(cell, allocator, child::run(plan, &copies.0, row, work));
         }
         progress.advance();
     }
     record.compare_checksums();
-    record
+    Ok(record)
 }
 
 /// Touches memory once. The first touch of a page of a virtual machine may cost several times what later ones do, and

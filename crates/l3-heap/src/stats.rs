@@ -5,8 +5,8 @@ use stratalloc_primitives::primitive::atomic::Ordering;
 use crate::layout::{CHUNK, CHUNKS_PER_AREA, SLICE, SLICES_PER_CHUNK};
 use crate::region::chunk::ChunkKind;
 use crate::small::class::{self, BINS, CLASSES, Class};
-use crate::small::pool;
-use crate::small::slab::State;
+use crate::small::slab::{Block, Slab, State};
+use crate::small::{home, mixed, pool};
 use crate::usage::{self, Domain};
 use crate::{os, region};
 
@@ -34,7 +34,7 @@ pub struct ClassStatistics {
     pub allocations: u64,
     /// Blocks in use now.
     pub live: u64,
-    /// Slabs that serve the class.
+    /// Slabs of the class; 0 above 4 KiB, where classes share slabs.
     pub slabs: u64,
 }
 
@@ -199,22 +199,43 @@ fn sum_slabs(out: &mut Statistics) -> [u64; BINS] {
         }
         let class = slab.class() % BINS;
         let waiting = slab.remote.waiting();
+        if class == class::MIXED {
+            mixed::blocks(slab).for_each(|units| away[class::of_units(units)] += 1);
+            out.remote_waiting += back(&mut away, slab, home::first_waiting(slab), waiting);
+            continue;
+        }
         out.remote_waiting += u64::from(waiting);
         out.classes[class].slabs += 1;
         away[class] += u64::from(u32::from(slab.carved.get()).saturating_sub(slab.in_free() + waiting));
     }
     for heap in pool::all() {
-        for (slab, count) in heap.rings.waiting() {
-            let class = region::slab(slab).class() % BINS;
-            away[class] = away[class].saturating_sub(u64::from(count));
+        for (slab, first, count) in heap.rings.waiting() {
+            let slab = region::slab(slab);
+            if slab.class() == class::MIXED {
+                back(&mut away, slab, first, count);
+            } else {
+                let class = slab.class() % BINS;
+                away[class] = away[class].saturating_sub(u64::from(count));
+            }
         }
     }
     away
 }
 
+/// Takes the blocks of a chain, `units` of a mixed slab, from the counts. Returns how many they are.
+fn back(away: &mut [u64; BINS], slab: &Slab, first: *mut Block, units: u32) -> u64 {
+    let mut blocks = 0;
+    for (_, units) in mixed::chain(slab, first, units) {
+        let class = class::of_units(units);
+        away[class] = away[class].saturating_sub(1);
+        blocks += 1;
+    }
+    blocks
+}
+
 /// Blocks in a bin: at most one slab's, and all in that slab. A running owner may change the chain under our eyes; so a link that
 /// leaves the slab or is not aligned ends the walk.
-fn bin_length(first: *mut crate::small::slab::Block, class: &Class) -> u64 {
+fn bin_length(first: *mut Block, class: &Class) -> u64 {
     let mut block = first;
     let mut length = 0;
     while !block.is_null() && length < u64::from(class.capacity) {

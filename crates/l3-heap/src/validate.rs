@@ -1,14 +1,15 @@
 //! The heap's self-check: the equations that its structures promise, tested on a heap at rest.
 
+use stratalloc_primitives::bits;
 use stratalloc_primitives::lockfree::link;
 use stratalloc_primitives::primitive::atomic::Ordering;
 use stratalloc_resource::Violation;
 
 use crate::layout::{CHUNKS_PER_AREA, SLICE, SLICES_PER_CHUNK};
 use crate::region::chunk::{Chunk, ChunkKind};
-use crate::small::class::{BINS, CLASSES};
-use crate::small::pool;
-use crate::small::slab::{Slab, State};
+use crate::small::class::{self, BINS, CLASSES, MIN_UNITS, MIXED};
+use crate::small::slab::{Block, Slab, State};
+use crate::small::{mixed, pool, slice};
 use crate::small::thread_heap::ThreadHeap;
 use crate::{region, stats};
 
@@ -80,6 +81,9 @@ fn check_slab(slab: &Slab, index: u32, state: State) -> Result<(), Violation> {
     if state == State::Spare {
         return Ok(());
     }
+    if slab.class() == MIXED {
+        return check_mixed(slab, index, state);
+    }
     let carved = u64::from(slab.carved.get());
     let in_free = u64::from(slab.in_free());
     let capacity = u64::from(slab.facts().capacity);
@@ -111,11 +115,36 @@ fn check_slab(slab: &Slab, index: u32, state: State) -> Result<(), Violation> {
     equal("S3", "start = carved", index, u64::from(slab.start.get()), carved)
 }
 
+fn check_mixed(slab: &Slab, index: u32, state: State) -> Result<(), Violation> {
+    let (vacant, ends) = (slab.vacant.get(), slab.ends.load(Ordering::Relaxed));
+    equal("M1", "no vacant unit ends a block", index, vacant & ends, 0)?;
+    // A vacant unit after one in use: that one ends a block.
+    let edges = !vacant & vacant >> 1 | !vacant & 1 << 63;
+    equal("M1", "a run of used units ends with a block", index, edges & !ends, 0)?;
+    let units: u32 = mixed::blocks(slab).sum();
+    equal("M1", "the blocks are the units in use", index, u64::from(units), u64::from(vacant.count_zeros()))?;
+    let waiting = slab.remote.waiting();
+    equal("M4", "remote <= units in use", index, u64::from(waiting.min(units)), u64::from(waiting))?;
+    equal("M4", "counted = units in use", index, u64::from(slab.counted.get()), u64::from(units))?;
+    equal("M3", "needed = 1", index, u64::from(slab.needed.get()), 1)?;
+    let longest = bits::longest_run(vacant);
+    let listed = if longest < MIN_UNITS { 0 } else { class::of_units(longest) };
+    if state == State::Full {
+        return equal("M5", "nothing fits into a full slab", index, listed as u64, 0);
+    }
+    if slab.owning_heap().is_none() {
+        return Ok(());
+    }
+    let list = u64::from(slab.start.get());
+    equal("M5", "list >= that of the longest run", index, list.max(listed as u64), list)
+}
+
 fn check_heap(heap: &ThreadHeap) -> Result<(), Violation> {
     let number = heap.index.get();
     for class in 1..CLASSES {
         let bin = heap.bin(class).get();
         match link::index(heap.cur(class).get()) {
+            None if class == heap.kept.get() => check_kept(heap, bin)?,
             None => equal("T2", "bin = null without a current slab", number, bin.addr() as u64, 0)?,
             Some(index) => {
                 let slab = region::slab(index);
@@ -143,4 +172,14 @@ fn check_heap(heap: &ThreadHeap) -> Result<(), Violation> {
     Ok(())
 }
 
-const _: () = assert!(CLASSES <= BINS && CHUNKS_PER_AREA == 512);
+/// The one block of a mixed slab that waits in a bin.
+fn check_kept(heap: &ThreadHeap, block: *mut Block) -> Result<(), Violation> {
+    let Some(offset) = region::offset_of(block.cast()) else { return Ok(()) };
+    let slab = slice::head(region::slab_at(offset));
+    let owner = slab.owner().addr() as u64;
+    equal("T2", "owner(kept) = heap", heap.index.get(), owner, core::ptr::from_ref(heap).addr() as u64)?;
+    let units = class::of_units(mixed::units_of(slab, block));
+    equal("T2", "class(kept) = its bin's", heap.index.get(), units as u64, heap.kept.get() as u64)
+}
+
+const _: () = assert!(CLASSES < BINS && CHUNKS_PER_AREA == 512);

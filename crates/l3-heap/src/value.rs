@@ -114,8 +114,8 @@ fn with_shard<R>(number: u32, f: impl FnOnce(&'static ThreadHeap) -> R) -> Optio
 }
 
 /// Takes a block of `class` for the family.
-pub(crate) fn take(number: u32, class: usize) -> Option<(*mut u8, bool)> {
-    with_shard(number, |heap| small::take_from(heap, class))?
+pub(crate) fn take(number: u32, class: usize, align: usize) -> Option<(*mut u8, bool)> {
+    with_shard(number, |heap| small::take_from(heap, class, align))?
 }
 
 /// Frees a block of a family's slab: at once if its shard is free, else as a remote free.

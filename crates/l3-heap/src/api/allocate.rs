@@ -39,7 +39,7 @@ fn allocate_middle(size: usize) -> *mut u8 {
         if !block.is_null() {
             return block.cast();
         }
-        return allocate_slow(0, class, false);
+        return allocate_slow(0, class, MIN_ALIGN, false);
     }
     allocate_large(0, size, MIN_ALIGN, false)
 }
@@ -47,8 +47,8 @@ fn allocate_middle(size: usize) -> *mut u8 {
 /// An empty bin.
 #[cold]
 #[inline(never)]
-fn allocate_slow(family: u32, class: usize, zeroed: bool) -> *mut u8 {
-    let taken = if family == 0 { small::take(class) } else { value::take(family, class) };
+fn allocate_slow(family: u32, class: usize, align: usize, zeroed: bool) -> *mut u8 {
+    let taken = if family == 0 { small::take(class, align) } else { value::take(family, class, align) };
     let Some((block, zero)) = taken else {
         crate::usage::SLABS.failed();
         return ptr::null_mut();
@@ -99,7 +99,7 @@ pub fn allocate_zeroed(size: usize) -> *mut u8 {
             unsafe { block.write_bytes(0, size) };
             return block;
         }
-        return allocate_slow(0, class, true);
+        return allocate_slow(0, class, MIN_ALIGN, true);
     }
     allocate_large(0, size, MIN_ALIGN, true)
 }
@@ -120,10 +120,10 @@ pub fn allocate_aligned_zeroed(size: usize, align: usize) -> *mut u8 {
 
 /// Serves any request for a family.
 pub(crate) fn allocate_for(family: u32, size: usize, align: usize, zeroed: bool) -> *mut u8 {
-    // Classes are aligned as far as their size is: round the size up, then look for a class that is a multiple.
-    if align <= SLAB_MAX && size <= SLAB_MAX && (size + align - 1) & !(align - 1) <= SLAB_MAX {
+    // Classes with slabs of their own are aligned as far as their size is: round the size up, then look for a class that is a multiple.
+    if align <= SLAB_MAX && size <= SLAB_MAX {
         let class = if align <= MIN_ALIGN { class::of(size) } else { class::of_aligned(size, align) };
-        if family == 0 {
+        if family == 0 && (align <= class::UNIT || !class::is_mixed(class)) {
             let block = current().pop(class).cast::<u8>();
             if !block.is_null() {
                 if zeroed {
@@ -133,7 +133,7 @@ pub(crate) fn allocate_for(family: u32, size: usize, align: usize, zeroed: bool)
                 return block;
             }
         }
-        return allocate_slow(family, class, zeroed);
+        return allocate_slow(family, class, align, zeroed);
     }
     allocate_large(family, size.max(1), align, zeroed)
 }

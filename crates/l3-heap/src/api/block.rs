@@ -4,7 +4,7 @@ use stratalloc_primitives::primitive::atomic::Ordering;
 
 use crate::layout::{GRANULE, MEDIUM_MAX, SLAB_MAX, SMALL_MAX};
 use crate::region::chunk::ChunkKind;
-use crate::small::{class, run, slice};
+use crate::small::{class, mixed, run, slice};
 use crate::{medium, os, region};
 
 /// Bytes that the block at `ptr` really has; 0 for null and for what is not ours. O(1).
@@ -23,7 +23,12 @@ fn size_of_block(ptr: *const u8) -> usize {
     let Some(offset) = region::offset_of(ptr) else { return os::usable(ptr) };
     let slab = region::slab_at(offset);
     if slab.is_slab() {
-        return slice::head(slab).facts().size as usize;
+        let slab = slice::head(slab);
+        return if slab.class() == class::MIXED {
+            mixed::size_of(slab, ptr)
+        } else {
+            slab.facts().size as usize
+        };
     }
     match region::chunk_at(offset).kind() {
         ChunkKind::Split => run::usable(offset),

@@ -7,7 +7,7 @@ use super::release::deallocate;
 use super::{MIN_ALIGN, SIZE_MAX, allocate_for};
 use crate::layout::{DOMAIN_ALIGN_MAX, MEDIUM_MAX, SLAB_MAX, SMALL_MAX};
 use crate::region::chunk::ChunkKind;
-use crate::small::run;
+use crate::small::{class, mixed, run, slice};
 use crate::{medium, os, region};
 
 /// Changes the size of a block, in place where its domain can, and keeps the contents up to the smaller size. Null: out of
@@ -67,10 +67,12 @@ fn resize_block(ptr: *mut u8, old: usize, size: usize, align: usize) -> Option<*
     let Some(offset) = region::offset_of(ptr) else {
         return if size > MEDIUM_MAX || align > DOMAIN_ALIGN_MAX { os::resize(ptr, size) } else { None };
     };
-    if old <= SLAB_MAX || align > DOMAIN_ALIGN_MAX {
-        return None;
+    let slab = region::slab_at(offset);
+    if slab.is_slab() {
+        let slab = slice::head(slab);
+        return (slab.class() == class::MIXED && mixed::resize(slab, ptr, size)).then_some(ptr);
     }
-    if region::slab_at(offset).is_slab() {
+    if align > DOMAIN_ALIGN_MAX {
         return None;
     }
     if old <= SMALL_MAX && region::chunk_at(offset).kind() == ChunkKind::Split {

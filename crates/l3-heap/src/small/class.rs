@@ -1,19 +1,19 @@
-//! Size classes of the slabs: 16-byte steps, then the largest blocks of which a number fit a slab, then four per doubling.
+//! Size classes: 16-byte steps, then the largest blocks of which a number fit a slab, then steps of 1 KiB.
 //!
 //! | requests up to | classes | waste of a block below |
 //! | --- | --- | --- |
 //! | 1 KiB | every 16 bytes | 16 bytes |
 //! | 4 KiB | 16 KiB / 15, / 14, … / 4, down to whole cache lines | 1/18 to 1/4 |
-//! | 32 KiB | 4 per doubling | 1/5 |
+//! | 32 KiB | every 1 KiB; all of them share [mixed slabs](super::mixed) | 1/5 |
 //!
 //! Derivation. Requests up to [`FINE_MAX`] round up to a multiple of 16, so the class is `(size + 15) / 16` and costs no table. Between 1
 //! and 4 KiB a slab of 16 KiB holds 4 to 15 blocks, and with evenly spaced classes up to a fifth would be left at its end; so there
-//! a class is the largest block of whole cache lines (64 bytes) of which `n` fit. Above, each doubling `(2^k, 2^(k+1)]` is cut into four equal steps: a request just
-//! above a step wastes less than one step, that is less than 1/5 of the block. (Linear, then a few classes per doubling:
-//! Kingsley's and Lea's successors, described in Wilson et al., "Dynamic Storage Allocation", 1995.)
+//! a class is the largest block of whole cache lines (64 bytes) of which `n` fit. Above, blocks of all classes lie side by side in slabs that
+//! are cut into units of 1 KiB; there a class is a number of units. (Linear, then few classes: Kingsley's and Lea's successors, described in
+//! Wilson et al., "Dynamic Storage Allocation", 1995.)
 //!
-//! A class whose size is a multiple of `a` (a power of two up to 32 KiB) aligns every block to `a`, because slabs are aligned to
-//! their size and blocks start at the slab's base.
+//! A class of at most 4 KiB whose size is a multiple of `a` (a power of two) aligns every block to `a`, because slabs are aligned to
+//! their size and blocks start at the slab's base. In mixed slabs a request says what alignment it needs.
 
 use crate::layout::{SLAB_MAX, SLICE, WIDE, narrow};
 
@@ -24,11 +24,20 @@ const STEP: usize = 16;
 /// What classes of requests above [`FINE_MAX`] are multiples of: a cache line's alignment costs nothing there.
 const LINE: usize = 64;
 const FINE_CLASSES: usize = FINE_MAX / STEP;
-/// Classes up to this size (bytes) have narrow slabs, the others wide ones: few slabs stay sparse when little of a size is left, and
-/// little is lost at a slab's end (docs/experiments).
-const NARROW_MAX: usize = 4096;
+/// Classes up to this size (bytes) have narrow slabs of their own, the others share wide ones: few slabs stay sparse when little of a size is
+/// left, and little is lost at a slab's end (docs/experiments).
+pub(crate) const NARROW_MAX: usize = 4096;
+/// Bytes of a unit of mixed slabs: the step of the classes above [`NARROW_MAX`].
+pub(crate) const UNIT: usize = 1024;
+/// The largest class with slabs of its own.
+const LAST_OWN: usize = FINE_CLASSES + 12;
+/// Units of the smallest and of the largest class of mixed slabs.
+pub(crate) const MIN_UNITS: u32 = narrow(NARROW_MAX / UNIT) + 1;
+pub(crate) const MAX_UNITS: u32 = narrow(SLAB_MAX / UNIT);
 /// Classes, class 0 included: it stays empty, so that a request of 0 bytes reaches the slow path.
-pub(crate) const CLASSES: usize = 1 + FINE_CLASSES + 12 + 3 * 4;
+pub(crate) const CLASSES: usize = 1 + LAST_OWN + (MAX_UNITS - MIN_UNITS + 1) as usize;
+/// What the record of a mixed slab names as its class: no class of a request, but one whose blocks are units.
+pub(crate) const MIXED: usize = CLASSES;
 /// Length of per-class arrays: a power of two, so that a class taken modulo it is in range and costs no test.
 pub(crate) const BINS: usize = 128;
 
@@ -63,7 +72,7 @@ const fn next_size(size: usize) -> usize {
     } else if size < NARROW_MAX {
         SLICE / (SLICE / size - 1) / LINE * LINE
     } else {
-        size + (1 << size.ilog2()) / 4
+        size + UNIT
     }
 }
 
@@ -72,9 +81,9 @@ const fn table() -> [Class; BINS] {
     let mut t = [Class { size: 0, capacity: 0, wake: 0, slices: 1, shares: 0 }; BINS];
     let mut class = 1;
     let mut size = 0;
-    while class < CLASSES {
-        size = next_size(size);
-        let slices = if size <= NARROW_MAX { 1 } else { WIDE };
+    while class <= MIXED {
+        size = if class == MIXED { UNIT } else { next_size(size) };
+        let slices = if class <= LAST_OWN { 1 } else { WIDE };
         let capacity = slices as usize * SLICE / size;
         // A sixteenth of the slab, at most 16 blocks: waking earlier costs time, later costs memory (docs/experiments).
         let mut wake = capacity / 16;
@@ -84,11 +93,11 @@ const fn table() -> [Class; BINS] {
         if wake < 2 && capacity >= 8 {
             wake = 2;
         }
-        if wake < 1 {
+        if wake < 1 || class == MIXED {
             wake = 1;
         }
         let step = if size <= 64 || size > FINE_MAX { STEP } else { (1 << (size - 1).ilog2()) / 4 };
-        let shares = if size > FINE_MAX { class } else { size.div_ceil(step) * step / STEP };
+        let shares = if class > FINE_CLASSES { class } else { size.div_ceil(step) * step / STEP };
         t[class] = Class {
             size: narrow(size),
             capacity: capacity as u16,
@@ -101,7 +110,7 @@ const fn table() -> [Class; BINS] {
     t
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "class numbers are below 96")]
+#[allow(clippy::cast_possible_truncation, reason = "class numbers are below 128")]
 const fn coarse() -> [u8; (SLAB_MAX - FINE_MAX) / STEP] {
     let table = table();
     let mut of = [0u8; (SLAB_MAX - FINE_MAX) / STEP];
@@ -139,11 +148,44 @@ pub(crate) const fn of(size: usize) -> usize {
     }
 }
 
-/// Class of a request with an alignment of up to 32 KiB whose size, rounded up to the alignment, is at most [`SLAB_MAX`].
+/// Whether blocks of the class lie in mixed slabs.
+#[inline]
+pub(crate) const fn is_mixed(class: usize) -> bool {
+    class > LAST_OWN
+}
+
+/// Units of a block of a class of mixed slabs.
+#[inline]
+pub(crate) const fn units(class: usize) -> u32 {
+    narrow(class - LAST_OWN) + MIN_UNITS - 1
+}
+
+/// The bit that says that a heap's list of this class of mixed slabs is not empty.
+#[inline]
+pub(crate) const fn room(class: usize) -> u32 {
+    1 << (units(class) - MIN_UNITS)
+}
+
+/// The class of blocks of so many units; one that was given a few more than the largest class has counts as one of that.
+#[inline]
+pub(crate) const fn of_units(units: u32) -> usize {
+    let units = if units > MAX_UNITS { MAX_UNITS } else { units };
+    LAST_OWN + 1 + (units - MIN_UNITS) as usize
+}
+
+/// Class of a request with an alignment of up to 32 KiB whose size, rounded up to the alignment, is at most [`SLAB_MAX`]. Blocks of a
+/// class with slabs of its own are all aligned so; in mixed slabs the request has to say it again.
 #[inline]
 pub(crate) const fn of_aligned(size: usize, align: usize) -> usize {
-    let mut class = of((if size == 0 { 1 } else { size } + align - 1) & !(align - 1));
-    // At most eight steps: every power of two from 2 to 32 KiB is a class.
+    if size > NARROW_MAX {
+        return of(size);
+    }
+    let padded = (if size == 0 { 1 } else { size } + align - 1) & !(align - 1);
+    if padded > NARROW_MAX {
+        return of_units(MIN_UNITS);
+    }
+    let mut class = of(padded);
+    // At most eight steps: every power of two from 2 bytes to 4 KiB is a class.
     while (facts(class).size as usize) & (align - 1) != 0 {
         class += 1;
     }
@@ -163,6 +205,11 @@ mod tests {
         }
         assert_eq!(of(0), 1);
         assert_eq!(TABLE[CLASSES - 1].size as usize, SLAB_MAX);
+        assert_eq!((TABLE[MIXED].size as usize, TABLE[MIXED].capacity), (UNIT, 64));
+        for units in MIN_UNITS..=MAX_UNITS {
+            assert_eq!(TABLE[of_units(units)].size, units << 10);
+            assert_eq!((super::units(of_units(units)), of(units as usize * UNIT)), (units, of_units(units)));
+        }
     }
 
     #[test]
@@ -179,7 +226,7 @@ mod tests {
 
     #[test]
     fn nothing_worth_a_step_is_left_at_the_end_of_a_narrow_slab() {
-        for class in TABLE.iter().filter(|class| (FINE_MAX..=NARROW_MAX).contains(&(class.size as usize))) {
+        for class in TABLE[..MIXED].iter().filter(|class| (FINE_MAX..=NARROW_MAX).contains(&(class.size as usize))) {
             let rest = SLICE - class.size as usize * usize::from(class.capacity);
             assert!(rest < usize::from(class.capacity) * LINE, "{class:?}");
         }
@@ -193,9 +240,10 @@ mod tests {
                 if (size + align - 1) & !(align - 1) > SLAB_MAX {
                     continue;
                 }
-                let block = TABLE[of_aligned(size, align)].size as usize;
+                let class = of_aligned(size, align);
+                let block = TABLE[class].size as usize;
                 assert!(
-                    block >= size && block.is_multiple_of(align),
+                    block >= size && (is_mixed(class) || block.is_multiple_of(align)),
                     "size {size} align {align} block {block}"
                 );
             }

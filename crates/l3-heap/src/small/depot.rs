@@ -70,7 +70,7 @@ pub(crate) fn sweep(heap: &'static ThreadHeap) {
             let slab = region::slab(index);
             next = slab.next.load(Ordering::Relaxed);
             home::adopt(heap, slab);
-            if slab.needed.get() == 0 {
+            if home::is_whole(slab) {
                 home::retire(heap, slab);
             } else {
                 kept += 1;

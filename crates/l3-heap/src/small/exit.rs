@@ -8,7 +8,7 @@ use stratalloc_primitives::primitive::atomic::Ordering;
 use super::home::{count, drain, fill, missed_events, retire, unlink};
 use super::slab::{Block, Slab};
 use super::thread_heap::ThreadHeap;
-use super::{class, depot, slice};
+use super::{class, depot, mixed, slice};
 use crate::layout::SLICE;
 use crate::{region, usage};
 
@@ -16,6 +16,7 @@ use crate::{region, usage};
 /// their blocks come home through its mailbox.
 pub(crate) fn surrender(heap: &'static ThreadHeap) {
     missed_events(heap);
+    mixed::forgo(heap);
     drain(heap);
     for class in 1..class::CLASSES {
         return_bin(heap, class);
@@ -36,6 +37,7 @@ pub(crate) fn surrender(heap: &'static ThreadHeap) {
 /// the depot. The caller holds the heap (T1).
 pub(crate) fn lighten(heap: &'static ThreadHeap, mut room: usize) {
     missed_events(heap);
+    mixed::forgo(heap);
     drain(heap);
     let mut fits = |slab: &Slab| {
         let left = room.checked_sub(resident(slab));
@@ -77,11 +79,11 @@ fn return_bin(heap: &'static ThreadHeap, class: usize) {
         let (last, length) = end_of_chain(first);
         last.next.set(slab.free.get());
         slab.free.set(first);
-        slab.needed.set(slab.needed.get() - length);
+        slab.count_down(length);
         heap.handed(class).set(heap.handed(class).get().wrapping_sub(u64::from(length)));
     }
     let facts = slab.facts();
-    let out = slab.needed.get();
+    let out = u32::from(slab.needed.get());
     if out == 0 {
         retire(heap, slab);
     } else if slab.in_free() > 0 || slab.carved.get() < facts.capacity {

@@ -5,6 +5,7 @@ use super::remote::{self, Chain};
 use super::ring::Batch;
 use super::slab::{Block, Slab};
 use super::thread_heap::{ThreadHeap, current};
+use super::{class, mixed};
 use crate::{region, small};
 
 /// The countdown of a slab of the current thread's heap ended.
@@ -32,7 +33,7 @@ pub(crate) fn remote_free(slab: &'static Slab, block: *mut Block) {
             return;
         }
         let index = region::slab_index(slab);
-        if let Some(batch) = heap.rings.add(index, slab.facts().size, block) {
+        if let Some(batch) = heap.rings.add(index, counts(slab, block), slab.facts().size, block) {
             publish(heap, &batch);
             // A thread that only frees has no other occasion to look, and slabs that it took over need every block home to be free.
             if !heap.mailbox.0.is_empty() {
@@ -48,7 +49,12 @@ pub(crate) fn remote_free(slab: &'static Slab, block: *mut Block) {
 
 /// Publishes one block at once.
 pub(crate) fn free_alone(slab: &'static Slab, block: *mut Block) {
-    publish_chain(&Batch { slab, head: block, tail: block, count: 1 });
+    publish_chain(&Batch { slab, head: block, tail: block, count: counts(slab, block) });
+}
+
+/// How much a block counts in a chain: units in a mixed slab (M4).
+fn counts(slab: &Slab, block: *mut Block) -> u32 {
+    if slab.class() == class::MIXED { mixed::units_of(slab, block) } else { 1 }
 }
 
 /// Publishes every open ring of `heap`.
@@ -60,8 +66,12 @@ pub(crate) fn publish_rings(heap: &'static ThreadHeap) {
 
 fn publish(heap: &'static ThreadHeap, batch: &Batch) {
     heap.remote_batches.set(heap.remote_batches.get() + 1);
-    heap.remote_blocks.set(heap.remote_blocks.get() + u64::from(batch.count));
     let slab = batch.slab;
+    let blocks = match slab.class() {
+        class::MIXED => mixed::chain(slab, batch.head, batch.count).count() as u64,
+        _ => u64::from(batch.count),
+    };
+    heap.remote_blocks.set(heap.remote_blocks.get() + blocks);
     if slab.is_orphan()
         && batch.count + slab.remote.waiting() >= u32::from(slab.facts().wake)
         && home::take_over(heap, slab)

@@ -8,7 +8,7 @@ use stratalloc_primitives::primitive::atomic::Ordering;
 use super::remote::{self, Chain, Directory, Owners, RemoteWord, deliver};
 use super::slab::{Block, Slab, State};
 use super::thread_heap::ThreadHeap;
-use super::{depot, pool, slice};
+use super::{class, depot, mixed, pool, slice};
 use crate::{region, usage};
 
 /// The heap's own directory for the remote protocol: records and heaps by reference.
@@ -114,6 +114,11 @@ fn block_at(slab: &Slab, offset: u16) -> *mut Block {
     region::slice_start(region::slab_index(slab)).wrapping_add(offset as usize * 16).cast()
 }
 
+/// The first block that waits in the slab's remote word, or null. For checks and statistics.
+pub(crate) fn first_waiting(slab: &Slab) -> *mut Block {
+    slab.remote.first().map_or(ptr::null_mut(), |head| block_at(slab, head))
+}
+
 /// Puts a chain that the caller took in front of the slab's own list; counting it is the caller's.
 fn prepend(slab: &'static Slab, chain: Chain) {
     // SAFETY: threads freed and published these blocks; taking the chain made them ours.
@@ -132,6 +137,10 @@ pub(crate) fn count(heap: &ThreadHeap, slab: &Slab, now: u32) {
 
 /// The countdown of `slab` ended (S3). Called with the slab's owner heap in hand.
 pub(crate) fn event(heap: &ThreadHeap, slab: &'static Slab) {
+    if slab.class() == class::MIXED {
+        mixed::freed(heap, slab);
+        return;
+    }
     match slab.state() {
         State::Full => woke(heap, slab),
         State::Partial => {
@@ -146,7 +155,10 @@ pub(crate) fn event(heap: &ThreadHeap, slab: &'static Slab) {
 /// Notes the end of a countdown that nobody can act on now: a signal handler frees while its thread is inside a slow path. Only full
 /// slabs would be lost without it: others are in a list, where the next refill finds their blocks.
 pub(crate) fn miss(heap: &ThreadHeap, slab: &'static Slab) {
-    if slab.state() == State::Full {
+    if slab.class() == class::MIXED {
+        // The next block that comes home brings this one with it.
+        slab.needed.set(1);
+    } else if slab.state() == State::Full {
         // A full slab is in no list: its link is free. Nor can another thread reclaim it, for some of its blocks came home here.
         slab.prev.set(heap.missed.replace(link::to(region::slab_index(slab))));
     }
@@ -164,10 +176,11 @@ pub(crate) fn missed_events(heap: &ThreadHeap) {
 
 /// Enough blocks of a full slab came home: it joins the partial list, or goes at once if that was all of it.
 fn woke(heap: &ThreadHeap, slab: &'static Slab) {
-    let carved = u32::from(slab.carved.get());
-    let out = carved - slab.in_free();
-    slab.start.set(carved);
-    slab.needed.set(out);
+    let carved = slab.carved.get();
+    let came = slab.in_free();
+    let out = u32::from(carved) - came;
+    slab.count_from(carved);
+    slab.count_down(came);
     if out == 0 {
         retire(heap, slab);
         return;
@@ -190,8 +203,14 @@ fn all_home(heap: &ThreadHeap, slab: &'static Slab) {
     heap.bin(class).set(chain);
 }
 
+/// The list of its heap that a slab is in, or is about to join.
+fn list(slab: &Slab) -> usize {
+    if slab.class() == class::MIXED { usize::from(slab.start.get()) } else { slab.class() }
+}
+
 pub(crate) fn link_partial(heap: &ThreadHeap, slab: &'static Slab) {
-    let head = heap.partial(slab.class());
+    let list = list(slab);
+    let head = heap.partial(list);
     let index = link::to(region::slab_index(slab));
     let next = head.get();
     slab.set_state(State::Partial);
@@ -201,16 +220,23 @@ pub(crate) fn link_partial(heap: &ThreadHeap, slab: &'static Slab) {
         region::slab(next).prev.set(index);
     }
     head.set(index);
+    if class::is_mixed(list) {
+        heap.rooms.set(heap.rooms.get() | class::room(list));
+    }
 }
 
 pub(crate) fn unlink(heap: &ThreadHeap, slab: &'static Slab) {
+    let list = list(slab);
     let (prev, next) = (slab.prev.get(), slab.next.load(Ordering::Relaxed));
     match link::index(prev) {
         Some(prev) => region::slab(prev).next.store(next, Ordering::Relaxed),
-        None => heap.partial(slab.class()).set(next),
+        None => heap.partial(list).set(next),
     }
     if let Some(next) = link::index(next) {
         region::slab(next).prev.set(prev);
+    }
+    if class::is_mixed(list) && heap.partial(list).get() == link::END {
+        heap.rooms.set(heap.rooms.get() & !class::room(list));
     }
 }
 
@@ -229,23 +255,21 @@ pub(crate) fn retire(heap: &ThreadHeap, slab: &'static Slab) {
 
 /// Puts a chain that other threads freed in front of the slab's own list. The caller is the owner (S1).
 pub(crate) fn splice(heap: &ThreadHeap, slab: &'static Slab, chain: Chain) {
+    if slab.class() == class::MIXED {
+        prepend(slab, chain);
+        mixed::home(heap, slab);
+        return;
+    }
     prepend(slab, chain);
-    let came = u32::from(chain.count);
     let needed = slab.needed.get();
-    let full = slab.state() == State::Full;
-    if full && needed.cast_signed() <= 0 {
-        // It woke and that was missed: it is on its way to the partial list.
-        slab.needed.set(needed.wrapping_sub(came));
-        return;
-    }
-    if full && came >= needed {
-        // More than `wake` may come at once: `in_free` must count them all before the slab changes its state.
-        slab.needed.set(needed.wrapping_sub(came));
-        woke(heap, slab);
-        return;
-    }
-    slab.needed.set(needed - came);
-    if needed == came {
+    slab.needed.set(needed.wrapping_sub(chain.count));
+    if slab.state() == State::Full {
+        // If it woke before and that was missed, it is on its way to the partial list.
+        if needed.cast_signed() > 0 && chain.count >= needed {
+            // More than `wake` may come at once: `in_free` counts them all.
+            woke(heap, slab);
+        }
+    } else if chain.count == needed {
         event(heap, slab);
     }
 }
@@ -274,11 +298,19 @@ pub(crate) fn discard_mail(heap: &'static ThreadHeap) {
     }
 }
 
+/// Whether every block of a slab in hand came home.
+pub(crate) fn is_whole(slab: &Slab) -> bool {
+    if slab.class() == class::MIXED { mixed::is_empty(slab) } else { slab.needed.get() == 0 }
+}
+
 /// Makes `heap` the owner of a slab from the depot, with the blocks that came home meanwhile.
 pub(crate) fn adopt(heap: &'static ThreadHeap, slab: &'static Slab) {
     if let Some(chain) = remote::adopt(&Records, heap, slab) {
         prepend(slab, chain);
-        slab.needed.set(slab.needed.get() - u32::from(chain.count));
+        slab.count_down(u32::from(chain.count));
+    }
+    if slab.class() == class::MIXED {
+        mixed::absorb(heap, slab);
     }
     slab.set_state(State::Current);
 }
@@ -288,9 +320,7 @@ pub(crate) fn adopt(heap: &'static ThreadHeap, slab: &'static Slab) {
 /// frees, any other thread when it brings as many as wake the slab.
 pub(crate) fn fill(heap: &ThreadHeap, slab: &Slab) {
     let leave = !slab.was_reused() && heap.family() == 0;
-    let wake = u32::from(slab.facts().wake);
-    slab.start.set(wake);
-    slab.needed.set(wake);
+    slab.count_from(u16::from(slab.facts().wake));
     slab.sign(heap);
     // From here on another thread may reclaim the slab.
     slab.set_state(State::Full);
@@ -317,7 +347,7 @@ mod tests {
     /// What a signal handler does that interrupts its thread inside a slow path: the countdowns of two slabs end unseen.
     #[test]
     fn full_slabs_that_woke_unseen_join_the_partial_list_later() {
-        const SIZE: usize = 8192;
+        const SIZE: usize = 4096;
         let mut blocks: Vec<*mut u8> = (0..40).map(|_| allocate(SIZE)).collect();
         // A slab whose blocks went out once only would be an orphan when it is full: all but one of each slab go out again.
         let mut kept: Vec<*mut u8> = Vec::new();

@@ -3,7 +3,7 @@
 //! Up to 32 KiB from slabs, through bins that hold chains of free blocks; above from runs of granules. The fast halves live in
 //! [`crate::api`]; here are the slow ones.
 //!
-//! - [`class`]: sizes to classes. [`slab`]: the record of a slab. [`thread_heap`]: bins, and how a thread reaches them.
+//! - [`class`]: sizes to classes. [`slab`]: the record of a slab. [`mixed`]: slabs of blocks of several sizes. [`thread_heap`]: bins, and how a thread reaches them.
 //! - [`refill`]: a bin runs dry. [`home`]: blocks come home. [`mod@slice`]: slabs come from and go to the region.
 //! - [`remote`]: the protocol of remote frees. [`ring`]: batching them. [`free`]: the freeing side.
 //! - [`depot`]: slabs that nobody owns. [`pool`]: heaps that nobody holds. [`exit`]: what a heap gives up before that.
@@ -14,6 +14,7 @@ pub(crate) mod depot;
 pub(crate) mod exit;
 pub(crate) mod free;
 pub(crate) mod home;
+pub(crate) mod mixed;
 pub(crate) mod pool;
 pub(crate) mod refill;
 pub(crate) mod remote;
@@ -23,6 +24,7 @@ pub(crate) mod slab;
 pub(crate) mod slice;
 pub(crate) mod thread_heap;
 
+use core::ptr;
 use core::sync::atomic::{Ordering, compiler_fence};
 
 use stratalloc_primitives::lockfree::link;
@@ -55,19 +57,26 @@ pub(crate) fn busy<R>(heap: &'static ThreadHeap, f: impl FnOnce(&'static ThreadH
     result
 }
 
-/// Takes a block of `class` from `heap`: its address, and whether all but its first word reads as zero.
-pub(crate) fn take_from(heap: &'static ThreadHeap, class: usize) -> Option<(*mut u8, bool)> {
-    let block = heap.pop(class);
-    let Refilled { block, zero } =
-        if block.is_null() { refill::refill(heap, class)? } else { Refilled { block, zero: false } };
+/// Takes a block of `class` from `heap`: its address, and whether all but its first word reads as zero. In a class of mixed slabs it is
+/// aligned to `align`; in any other as its size is.
+pub(crate) fn take_from(heap: &'static ThreadHeap, class: usize, align: usize) -> Option<(*mut u8, bool)> {
+    let mixed = class::is_mixed(class);
+    let block = if mixed && align > class::UNIT { ptr::null_mut() } else { heap.pop(class) };
+    let Refilled { block, zero } = if !block.is_null() {
+        Refilled { block, zero: false }
+    } else if mixed {
+        mixed::take(heap, class, align)?
+    } else {
+        refill::refill(heap, class)?
+    };
     Some((block.cast(), zero))
 }
 
-/// Takes a block of `class` by the slow path.
-pub(crate) fn take(class: usize) -> Option<(*mut u8, bool)> {
-    match with_own_heap(|heap| take_from(heap, class)) {
+/// Takes a block of `class` by the slow path. See [`take_from`].
+pub(crate) fn take(class: usize, align: usize) -> Option<(*mut u8, bool)> {
+    match with_own_heap(|heap| take_from(heap, class, align)) {
         Some(taken) => taken,
-        None => busy(Borrowed::new()?.heap(), |heap| take_from(heap, class)),
+        None => busy(Borrowed::new()?.heap(), |heap| take_from(heap, class, align)),
     }
 }
 

@@ -251,6 +251,8 @@ fn forget_slabs(heap: &ThreadHeap) {
         heap.cur(class).set(link::END);
         heap.partial(class).set(link::END);
     }
+    heap.rooms.set(0);
+    heap.kept.set(0);
     heap.spare.set(link::END);
     heap.missed.set(link::END);
     // An interrupted holder does not come back.

@@ -100,9 +100,7 @@ fn carve(slab: &'static Slab) -> (*mut Block, u32, bool) {
     }
     #[allow(clippy::cast_possible_truncation, reason = "a slab holds at most 1024 blocks")]
     slab.carved.set(until as u16);
-    let out = u32::from(slab.carved.get());
-    slab.start.set(out);
-    slab.needed.set(out);
+    slab.count_from(slab.carved.get());
     (first, crate::layout::narrow(until - carved), slab.fresh.get() && size >= CARVE)
 }
 
@@ -145,7 +143,7 @@ fn without_growth(heap: &'static ThreadHeap, class: usize) -> Option<&'static Sl
 }
 
 /// A new slab in a slice of the region.
-fn begin(heap: &'static ThreadHeap, class: usize, grow: bool) -> Option<&'static Slab> {
+pub(super) fn begin(heap: &'static ThreadHeap, class: usize, grow: bool) -> Option<&'static Slab> {
     let (slab, fresh) = slice::take(heap, u32::from(class::facts(class).slices), grow)?;
     slab.begin(class, fresh);
     if fresh && heap.family() == 0 {
@@ -155,7 +153,8 @@ fn begin(heap: &'static ThreadHeap, class: usize, grow: bool) -> Option<&'static
     Some(slab)
 }
 
-fn tick(heap: &'static ThreadHeap) {
+#[inline]
+pub(super) fn tick(heap: &'static ThreadHeap) {
     let ticks = heap.ticks.get().wrapping_add(1);
     heap.ticks.set(ticks);
     if ticks.is_multiple_of(PUBLISH_TICKS) {

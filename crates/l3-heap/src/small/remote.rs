@@ -182,6 +182,11 @@ impl RemoteWord {
         }
     }
 
+    /// Offset of the first block that waits, for statistics.
+    pub(crate) fn first(&self) -> Option<u16> {
+        unpack(self.0.load(Ordering::Relaxed)).map(|chain| chain.head)
+    }
+
     /// Blocks that wait, for statistics.
     pub(crate) fn waiting(&self) -> u32 {
         unpack(self.0.load(Ordering::Relaxed)).map_or(0, |chain| u32::from(chain.count))

@@ -63,9 +63,9 @@ impl Rings {
         Self { ways: [const { [const { Ring::new() }; WAYS] }; SETS] }
     }
 
-    /// Adds `block` of slab number `index` with blocks of `size` bytes; returns a chain that must be published, if one got full or
+    /// Adds `block`, which counts as `counts` blocks of `size` bytes, of slab number `index`; returns a chain that must be published, if one got full or
     /// lost its place.
-    pub(crate) fn add(&self, index: u32, size: u32, block: *mut Block) -> Option<Batch> {
+    pub(crate) fn add(&self, index: u32, counts: u32, size: u32, block: *mut Block) -> Option<Batch> {
         let set = &self.ways[index as usize % SETS];
         let (ring, evicted) = if let Some(ring) = set.iter().find(|ring| ring.slab.get() == index) {
             (ring, None)
@@ -90,8 +90,9 @@ impl Rings {
         if count == 0 {
             ring.tail.set(block);
         }
-        ring.count.set(count + 1);
-        if count + 1 >= MAX_BLOCKS || (count + 1) * size >= MAX_BYTES {
+        let count = count + counts;
+        ring.count.set(count);
+        if count >= MAX_BLOCKS || count * size >= MAX_BYTES {
             // Only a ring that was just begun can both evict and be full (a block of 8 KiB and more): the new chain then stays
             // for the next call.
             return evicted.or_else(|| ring.take());
@@ -104,12 +105,12 @@ impl Rings {
         self.ways.iter().flatten().filter_map(Ring::take)
     }
 
-    /// Blocks that wait here, per slab number: for checks and statistics.
-    pub(crate) fn waiting(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+    /// What waits here: slab number, first block, and what the blocks count. For checks and statistics.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = (u32, *mut Block, u32)> + '_ {
         self.ways
             .iter()
             .flatten()
             .filter(|ring| ring.count.get() > 0)
-            .map(|ring| (ring.slab.get(), ring.count.get()))
+            .map(|ring| (ring.slab.get(), ring.head.get(), ring.count.get()))
     }
 }

@@ -27,11 +27,14 @@
 //!   `wake` after the chain was taken, so 0 means that `wake` blocks came home.
 //! - **S4** A Full slab is in no list; a Partial one is in exactly one: its owner's `partial[class]`, or the depot's (owner null).
 //! - **S5** `class`, and with it the block size, is constant while any block is in use: whoever holds a block may read it.
+//!
+//! Slabs of class [`MIXED`](super::class::MIXED) hold blocks of several sizes; what the fields mean there, and what holds instead of S2
+//! and S3, is in [`mixed`](super::mixed).
 
 use core::cell::Cell;
 use core::ptr;
 
-use stratalloc_primitives::primitive::atomic::{AtomicPtr, AtomicU8, AtomicU32, Ordering};
+use stratalloc_primitives::primitive::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use super::class::{self, Class};
 use super::remote::RemoteWord;
@@ -64,17 +67,21 @@ pub(crate) struct Slab {
     owner: AtomicPtr<ThreadHeap>,
     /// Blocks that came home, most recent first.
     pub(crate) free: Cell<*mut Block>,
-    /// Frees until somebody must look (S3).
-    pub(crate) needed: Cell<u32>,
-    /// Value of `needed` when it was last set.
-    pub(crate) start: Cell<u32>,
     /// Blocks freed by other threads.
     pub(crate) remote: RemoteWord,
+    /// Of a mixed slab: the units that are free.
+    pub(crate) vacant: Cell<u64>,
+    /// Of a mixed slab: the last unit of each block. Written by the owner, read by whoever holds a block.
+    pub(crate) ends: AtomicU64,
     /// Neighbours in the partial list (slab number + 1), or the depot's link.
     pub(crate) next: AtomicU32,
     pub(crate) prev: Cell<u32>,
     /// Link of the mailbox that holds this record.
     pub(crate) mail: AtomicU32,
+    /// Frees until somebody must look (S3).
+    pub(crate) needed: Cell<u16>,
+    /// Value of `needed` when it was last set; of a mixed slab the list that it is in.
+    pub(crate) start: Cell<u16>,
     class: AtomicU8,
     state: AtomicU8,
     /// Blocks carved so far are `0..carved`.
@@ -149,6 +156,11 @@ impl Slab {
         self.owner.compare_exchange(nobody(), heap, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
+    /// Notes that blocks which came home go out again.
+    pub(crate) fn note_reuse(&self) {
+        self.reused.set(true);
+    }
+
     /// Whether blocks of this slab went out a second time.
     pub(crate) fn was_reused(&self) -> bool {
         self.reused.get()
@@ -193,7 +205,7 @@ impl Slab {
     /// Blocks in `free` (S2).
     #[inline]
     pub(crate) fn in_free(&self) -> u32 {
-        self.start.get().wrapping_sub(self.needed.get())
+        u32::from(self.start.get().wrapping_sub(self.needed.get()))
     }
 
     /// Starts a life as a slab of `class`. `fresh`: the slice reads as zero.
@@ -203,12 +215,23 @@ impl Slab {
         self.class.store(class as u8, Ordering::Relaxed);
         self.set_state(State::Current);
         self.free.set(ptr::null_mut());
-        self.needed.set(0);
-        self.start.set(0);
+        self.count_from(0);
         self.carved.set(0);
         self.counted.set(0);
         self.fresh.set(fresh);
         self.reused.set(false);
+    }
+
+    /// Starts a countdown of so many frees.
+    pub(crate) fn count_from(&self, frees: u16) {
+        self.start.set(frees);
+        self.needed.set(frees);
+    }
+
+    /// So many blocks came home.
+    #[allow(clippy::cast_possible_truncation, reason = "a slab holds at most 1024 blocks")]
+    pub(crate) fn count_down(&self, blocks: u32) {
+        self.needed.set(self.needed.get().wrapping_sub(blocks as u16));
     }
 
     /// Takes all of `free` for a bin; the slab is Current afterwards. Returns the chain and its length.
@@ -216,9 +239,7 @@ impl Slab {
         self.reused.set(true);
         let chain = self.free.replace(ptr::null_mut());
         let length = self.in_free();
-        let carved = u32::from(self.carved.get());
-        self.start.set(carved);
-        self.needed.set(carved);
+        self.count_from(self.carved.get());
         (chain, length)
     }
 

@@ -16,7 +16,8 @@
 //! Invariants
 //! - **T1** A heap is held by exactly one of: the thread whose slot points to it, the holder of a [`Borrowed`](super::pool::Borrowed),
 //!   the holder of a shard's lock (independent heaps), or the pool. Only the holder touches its plain fields.
-//! - **T2** Every block in `bins[c]` belongs to slab `cur[c]`, which is Current and owned by this heap, and is counted as out by it.
+//! - **T2** Every block in `bins[c]` belongs to slab `cur[c]`, which is Current and owned by this heap, and is counted as out by it. Of the
+//!   classes of mixed slabs one bin, that of `kept`, may hold one block of any such slab of this heap.
 //! - **T3** While `busy` is set, the holder is inside a slow path: a signal handler on the same thread uses another heap.
 //! - **T4** Thread heaps are never unmapped: a late push on a mailbox is always safe.
 
@@ -74,6 +75,10 @@ pub(crate) struct ThreadHeap {
     pub(crate) spare: Cell<u32>,
     /// Refills so far: the clock of everything that happens now and then.
     pub(crate) ticks: Cell<u32>,
+    /// Which lists of mixed slabs have one ([`room`](super::class::room)).
+    pub(crate) rooms: Cell<u32>,
+    /// The class whose bin holds a block of a mixed slab, or held one until it was taken.
+    pub(crate) kept: Cell<usize>,
     /// Full slabs (number + 1) that woke while the heap was busy, linked by `prev`.
     pub(crate) missed: Cell<u32>,
     /// Change of live bytes not yet added to the global figure.
@@ -120,6 +125,8 @@ impl ThreadHeap {
             rings: Rings::new(),
             spare: Cell::new(0),
             ticks: Cell::new(0),
+            rooms: Cell::new(0),
+            kept: Cell::new(0),
             missed: Cell::new(0),
             live_delta: Cell::new(0),
             remote_batches: Cell::new(0),
