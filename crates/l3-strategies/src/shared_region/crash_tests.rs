@@ -26,10 +26,10 @@ use super::{participant, words};
 type Entry = (u64, Head, u64);
 
 /// A region's bytes.
-struct Image(Vec<AtomicU64>);
+pub(super) struct Image(pub(super) Vec<AtomicU64>);
 
 impl Image {
-    fn new(count: u64) -> Self {
+    pub(super) fn new(count: u64) -> Self {
         let image = Self((0..count).map(|_| AtomicU64::new(0)).collect());
         heap::lay_out(&image.words());
         for (slot, mark) in [VICTIM, WITNESS, THIRD].into_iter().enumerate() {
@@ -42,7 +42,7 @@ impl Image {
         Self(self.0.iter().map(|word| AtomicU64::new(word.load(Ordering::Relaxed))).collect())
     }
 
-    fn words(&self) -> Words<'_> {
+    pub(super) fn words(&self) -> Words<'_> {
         // SAFETY: the vector's words, which are accessed as atomics only; there is no payload.
         unsafe { words::Words::new(NonNull::from(self.0.as_slice()).cast(), self.0.len() as u64) }
     }
@@ -65,12 +65,12 @@ impl Image {
     }
 }
 
-const VICTIM: u64 = 11;
-const WITNESS: u64 = 22;
+pub(super) const VICTIM: u64 = 11;
+pub(super) const WITNESS: u64 = 22;
 const THIRD: u64 = 33;
 
 /// A world in which these processes have died.
-struct Dead<'a>(&'a [u64]);
+pub(super) struct Dead<'a>(pub(super) &'a [u64]);
 
 impl Processes for Dead<'_> {
     fn is_alive(&self, mark: u64) -> bool {

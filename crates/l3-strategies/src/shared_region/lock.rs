@@ -8,7 +8,7 @@
 //! Invariants:
 //! * **LOCK-ONE** One thread at a time has the lock: it made the word its process's mark, by a CAS from 0 or from the mark of a process that
 //!   does not run. A mark is never another process's, so no CAS mistakes a later holder for the dead one.
-//! * **LOCK-REST** Whoever gets it finds no operation under way: its last holder committed or undid before it stored 0, or is dead,
+//! * **LOCK-REST** Whoever gets it finds no operation under way: its last holder committed or undid before it stored 0 (also while unwinding), or is dead,
 //!   and then its operation is undone before anything else.
 //!
 //! | access | order | pairs with | carries |
@@ -20,7 +20,7 @@
 //! Not fair: whoever is first has it. A *stopped* holder (`SIGSTOP`, a debugger) is alive, and everybody waits for it.
 
 use super::journal;
-use super::layout::{AT_LOCK, AT_TAKEOVERS};
+use super::layout::{AT_JOURNAL_COUNT, AT_LOCK, AT_TAKEOVERS};
 use super::words::Words;
 
 /// What the lock wants to know of the world.
@@ -75,7 +75,11 @@ fn take_over<'w, 'r>(words: &'w Words<'r>) -> Guard<'w, 'r> {
 }
 
 impl Drop for Guard<'_, '_> {
+    /// Gives the lock back, after undoing what was begun and not committed (a panic): LOCK-REST.
     fn drop(&mut self) {
+        if self.words.get(AT_JOURNAL_COUNT) != 0 {
+            journal::undo(self.words);
+        }
         self.words.set(AT_LOCK, 0);
     }
 }

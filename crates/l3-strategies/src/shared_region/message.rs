@@ -31,7 +31,7 @@ impl SharedRegion {
     pub fn message(&self, len: usize) -> Result<Message<'_>, AllocError> {
         let layout = Layout::from_size_align(len, 1).map_err(|_| AllocError::SizeOverflow)?;
         let (at, block) = self.take(layout, len as u64)?;
-        let bytes = MemoryBlock::new(block.as_non_null(), len);
+        let bytes = block.truncated(len).ok_or(AllocError::CapacityExhausted)?;
         Ok(Message { region: self, at, bytes })
     }
 

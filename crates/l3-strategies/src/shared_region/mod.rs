@@ -73,6 +73,8 @@ mod message;
 mod offset;
 mod participant;
 mod resource;
+#[cfg(all(test, not(loom)))]
+mod scribble_tests;
 mod validate;
 mod words;
 
@@ -237,11 +239,12 @@ impl SharedRegion {
         Some(operation(&words))
     }
 
-    /// Where the payload of the block at `at` lies here.
+    /// Where the payload of the block at `at` lies here. Its place and `size` come from one reading of headers (`block::read`, which
+    /// looks whether they lie in the region), or from what was computed from it; not from words read a second time.
     fn payload(&self, at: u64, size: u64) -> MemoryBlock {
         let [offset, len] =
             [at + HEADER, size - HEADER].map(|words| usize::try_from(words).unwrap_or(0) * WORD);
-        // SAFETY: `block::read` found the block inside the region.
+        // SAFETY: the block lies inside the region (callers: `block::read`).
         MemoryBlock::new(unsafe { self.map.as_non_null().add(offset) }, len)
     }
 
@@ -252,7 +255,7 @@ impl SharedRegion {
         word.checked_sub(HEADER).filter(|at| *at >= AT_BLOCKS)
     }
 
-    /// Allocates; if there is no room, frees what dead processes hold and tries again.
+    /// Allocates at least as much as asked for; if there is no room, frees what dead processes hold and tries again.
     fn take(&self, layout: Layout, length: u64) -> Result<(u64, MemoryBlock), AllocError> {
         if layout.align() > layout::MAX_ALIGN {
             return Err(AllocError::BadAlignment);
@@ -261,8 +264,13 @@ impl SharedRegion {
         let request = (size, layout.align() as u64);
         let attempt = || {
             self.locked(|words| {
-                let at = heap::allocate(words, request, length, self.owner)?;
-                block::read(words, at).map(|head| (at, self.payload(at, head.size)))
+                let (at, size) = heap::allocate(words, request, length, self.owner)?;
+                let block = self.payload(at, size);
+                debug_assert!(
+                    block.len() >= layout.size(),
+                    "`allocate` leaves at least what it was asked for"
+                );
+                Some((at, block))
             })
             .ok_or(AllocError::Unsupported)
         };
@@ -292,7 +300,13 @@ impl SharedRegion {
         });
         let [live_blocks, live_words, takeovers, reclaimed] = all.unwrap_or_default();
         let total_bytes = (self.words().count() - AT_BLOCKS - HEADER) * WORD as u64;
-        SharedUsage { live_blocks, live_bytes: live_words * WORD as u64, total_bytes, takeovers, reclaimed }
+        SharedUsage {
+            live_blocks,
+            live_bytes: live_words.saturating_mul(WORD as u64),
+            total_bytes,
+            takeovers,
+            reclaimed,
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use stratalloc_resource::{
     ThreadSafety, Validate, Violation, reallocate_by_moving,
 };
 
-use super::block::{self, Head};
+use super::block::Head;
 use super::heap;
 use super::layout::{AT_BLOCKS, HEADER, MAX_ALIGN};
 use super::words::Words;
@@ -68,8 +68,7 @@ unsafe impl MemoryResource for SharedRegion {
         let size = heap::block_words(new_size as u64).ok_or(AllocError::CapacityExhausted)?;
         let resized = self.locked(|words| {
             let (at, head) = self.admit(words, block)?;
-            let done = heap::resize(words, at, head, size, new_size as u64);
-            Ok(done.then(|| block::read(words, at).map(|head| self.payload(at, head.size))).flatten())
+            Ok(heap::resize(words, at, head, size, new_size as u64).map(|kept| self.payload(at, kept)))
         });
         match resized.ok_or(AllocError::Unsupported)? {
             Ok(Some(block)) => Ok(block),
