@@ -58,7 +58,7 @@ impl SharedRegion {
 
     /// The message in a block that became this process's just now.
     fn held(&self, at: u64, words: &super::words::Words<'_>) -> Option<Message<'_>> {
-        let whole = self.payload(at, block::read(words, at)?.size);
+        let whole = self.payload(at, block::read(words, at)?.size)?;
         let length = usize::try_from(words.get(at + LENGTH)).unwrap_or(usize::MAX).min(whole.len());
         Some(Message { region: self, at, bytes: MemoryBlock::new(whole.as_non_null(), length) })
     }
@@ -89,7 +89,7 @@ impl Message<'_> {
     /// Where it is, for every process.
     #[must_use]
     pub fn offset(&self) -> Offset<u8> {
-        let bytes = self.bytes.address() - self.region.map.address();
+        let bytes = self.bytes.address() - self.region.map.block().address();
         // A payload never lies at the start of the region.
         Offset::new(bytes as u64).unwrap_or_else(|| unreachable!("a header lies before it"))
     }

@@ -50,11 +50,9 @@
 use core::alloc::Layout;
 use core::ffi::CStr;
 use core::fmt;
-use core::ptr::NonNull;
 
 use stratalloc_platform::process::Mark;
-use stratalloc_platform::{fork, page, shm, vm};
-use stratalloc_primitives::primitive::atomic::AtomicU64;
+use stratalloc_platform::{fork, page, shm};
 use stratalloc_resource::{AllocError, MemoryBlock};
 
 mod bins;
@@ -69,6 +67,7 @@ mod layout;
 mod lock;
 #[cfg(all(test, loom))]
 mod loom_models;
+mod mapping;
 mod message;
 mod offset;
 mod participant;
@@ -86,6 +85,7 @@ use layout::{
     AT_BLOCKS, AT_LAYOUT, AT_LENGTH, AT_LIVE_BLOCKS, AT_LIVE_WORDS, AT_MAGIC, AT_RECLAIMED, AT_STATE,
     AT_TAKEOVERS, AT_VERSION, HEADER, LAYOUT, MAGIC, MAX_WORDS, MIN_WORDS, READY, VERSION,
 };
+use mapping::Mapping;
 use words::Words;
 
 const WORD: usize = 8;
@@ -106,10 +106,10 @@ const WORD: usize = 8;
 /// assert!(other.receive(0).is_none());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-// Invariant REGION: `map` is a mapping of this value's own, whose header was checked. `slot` is this value's place among the participants, as
-// long as `home` is the address space that asks.
+// Invariant REGION: `map` is a mapping whose header was checked. `owner` is this value's place among the participants, as long as `home` is
+// the address space that asks.
 pub struct SharedRegion {
-    map: MemoryBlock,
+    map: Mapping,
     file: Option<shm::File>,
     mark: Mark,
     /// The number of the participant, plus 1: the owner of this value's blocks.
@@ -182,8 +182,8 @@ impl SharedRegion {
 
     /// Writes the tables of a new region; nobody else knows the file, or it says that it is not finished.
     fn found(file: shm::File, size: usize) -> Result<Self, SharedError> {
-        let map = MemoryBlock::new(file.map(size)?, size);
-        let words = words_of(map);
+        let map = Mapping::new(&file, size)?;
+        let words = map.words();
         words.set(AT_LENGTH, words.count());
         words.set(AT_LAYOUT, LAYOUT);
         words.set(AT_VERSION, VERSION);
@@ -199,19 +199,14 @@ impl SharedRegion {
         if size > found {
             return Err(SharedError::Truncated { stated: size as u64, found: found as u64 });
         }
-        let map = MemoryBlock::new(file.map(size)?, size);
+        let map = Mapping::new(&file, size)?;
         Self::join(map, file)
     }
 
-    fn join(map: MemoryBlock, file: shm::File) -> Result<Self, SharedError> {
-        let joined = Mark::own().ok_or(SharedError::NoProcesses).and_then(|mark| {
-            let owner = participant::join(&words_of(map), mark)?;
-            Ok(Self { map, file: Some(file), mark, owner, home: fork::identity() })
-        });
-        if joined.is_err() {
-            unmap(map);
-        }
-        joined
+    fn join(map: Mapping, file: shm::File) -> Result<Self, SharedError> {
+        let mark = Mark::own().ok_or(SharedError::NoProcesses)?;
+        let owner = participant::join(&map.words(), mark)?;
+        Ok(Self { map, file: Some(file), mark, owner, home: fork::identity() })
     }
 
     /// The descriptor of the memory, open as long as this value or until [`close_descriptor`](Self::close_descriptor).
@@ -226,7 +221,7 @@ impl SharedRegion {
     }
 
     fn words(&self) -> Words<'_> {
-        words_of(self.map)
+        self.map.words()
     }
 
     /// Runs an operation with the lock held; `None` in a child of a `fork`, which is not attached.
@@ -239,18 +234,15 @@ impl SharedRegion {
         Some(operation(&words))
     }
 
-    /// Where the payload of the block at `at` lies here. Its place and `size` come from one reading of headers (`block::read`, which
-    /// looks whether they lie in the region), or from what was computed from it; not from words read a second time.
-    fn payload(&self, at: u64, size: u64) -> MemoryBlock {
-        let [offset, len] =
-            [at + HEADER, size - HEADER].map(|words| usize::try_from(words).unwrap_or(0) * WORD);
-        // SAFETY: the block lies inside the region (callers: `block::read`).
-        MemoryBlock::new(unsafe { self.map.as_non_null().add(offset) }, len)
+    /// Where the payload of a block of `size` words at `at` lies here, if it lies in the region.
+    fn payload(&self, at: u64, size: u64) -> Option<MemoryBlock> {
+        self.map.piece(at.checked_add(HEADER)?, size.checked_sub(HEADER)?)
     }
 
     /// The block whose payload starts at `address`, if one could.
     fn block_at(&self, address: usize) -> Option<u64> {
-        let offset = address.checked_sub(self.map.address()).filter(|offset| *offset < self.map.len())?;
+        let map = self.map.block();
+        let offset = address.checked_sub(map.address()).filter(|offset| *offset < map.len())?;
         let word = offset.is_multiple_of(WORD).then_some(offset / WORD)? as u64;
         word.checked_sub(HEADER).filter(|at| *at >= AT_BLOCKS)
     }
@@ -265,11 +257,7 @@ impl SharedRegion {
         let attempt = || {
             self.locked(|words| {
                 let (at, size) = heap::allocate(words, request, length, self.owner)?;
-                let block = self.payload(at, size);
-                debug_assert!(
-                    block.len() >= layout.size(),
-                    "`allocate` leaves at least what it was asked for"
-                );
+                let block = self.payload(at, size).filter(|block| block.len() >= layout.size())?;
                 Some((at, block))
             })
             .ok_or(AllocError::Unsupported)
@@ -319,25 +307,15 @@ fn checked_size(bytes: usize) -> Result<usize, SharedError> {
     if fits { Ok(size) } else { Err(bad) }
 }
 
-fn words_of<'r>(map: MemoryBlock) -> Words<'r> {
-    let base: NonNull<AtomicU64> = map.as_non_null().cast();
-    // SAFETY: REGION: a mapping, aligned to a page; its pieces are accessed through such values and by holders of blocks only. `'r` is
-    // that of whoever holds the mapping: callers use it no longer.
-    unsafe { Words::new(base, (map.len() / WORD) as u64) }
-}
-
 /// What the header says about the size, in bytes, if it is one.
 fn stated_size(file: &shm::File, found: usize) -> Result<usize, SharedError> {
     let least = MIN_WORDS * WORD as u64;
     if found == 0 {
         return Err(SharedError::Truncated { stated: least, found: 0 });
     }
-    let page = page::size();
-    let map = MemoryBlock::new(file.map(page)?, page);
-    let words = words_of(map);
-    let facts = [AT_MAGIC, AT_VERSION, AT_LAYOUT, AT_LENGTH, AT_STATE].map(|at| words.get_acquire(at));
-    unmap(map);
-    match facts {
+    let map = Mapping::new(file, page::size())?;
+    let words = map.words();
+    match [AT_MAGIC, AT_VERSION, AT_LAYOUT, AT_LENGTH, AT_STATE].map(|at| words.get_acquire(at)) {
         [MAGIC, VERSION, LAYOUT, length, state] => {
             let size = length.checked_mul(WORD as u64).filter(|_| (MIN_WORDS..=MAX_WORDS).contains(&length));
             let size = size.and_then(|size| usize::try_from(size).ok()).ok_or(SharedError::OtherLayout)?;
@@ -349,24 +327,17 @@ fn stated_size(file: &shm::File, found: usize) -> Result<usize, SharedError> {
     }
 }
 
-/// Gives a mapping back. If the kernel refuses, its addresses are lost; the memory is the file's.
-fn unmap(map: MemoryBlock) {
-    // SAFETY: mapped by this module, and not used any more (callers).
-    let _ = unsafe { vm::release(map.as_non_null(), map.len()) };
-}
-
 impl Drop for SharedRegion {
     /// Frees what this value still holds, and leaves.
     fn drop(&mut self) {
         self.locked(|words| participant::leave(words, self.owner));
-        unmap(self.map);
     }
 }
 
 impl fmt::Debug for SharedRegion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SharedRegion")
-            .field("map", &self.map)
+            .field("map", &self.map.block())
             .field("usage", &self.usage())
             .finish_non_exhaustive()
     }

@@ -93,17 +93,18 @@ impl SharedRegion {
         let bytes = usize::try_from(offset.get()).ok()?;
         let end = bytes.checked_add(size_of::<T>())?;
         let first = (usize::try_from(AT_BLOCKS + HEADER).ok()?) * WORD;
-        if bytes < first || end > self.map.len() || !bytes.is_multiple_of(align_of::<T>()) {
+        let map = self.map.block();
+        if bytes < first || end > map.len() || !bytes.is_multiple_of(align_of::<T>()) {
             return None;
         }
         // SAFETY: inside the mapping.
-        Some(unsafe { self.map.as_non_null().add(bytes) }.cast())
+        Some(unsafe { map.as_non_null().add(bytes) }.cast())
     }
 
     /// The offset of a place in the region; see [`Offset`].
     #[must_use]
     pub fn offset_of<T>(&self, pointer: NonNull<T>) -> Option<Offset<T>> {
-        let bytes = pointer.addr().get().checked_sub(self.map.address())?;
+        let bytes = pointer.addr().get().checked_sub(self.map.block().address())?;
         Offset::new(bytes as u64).filter(|offset| self.pointer(*offset).is_some())
     }
 

@@ -68,7 +68,8 @@ unsafe impl MemoryResource for SharedRegion {
         let size = heap::block_words(new_size as u64).ok_or(AllocError::CapacityExhausted)?;
         let resized = self.locked(|words| {
             let (at, head) = self.admit(words, block)?;
-            Ok(heap::resize(words, at, head, size, new_size as u64).map(|kept| self.payload(at, kept)))
+            let kept = heap::resize(words, at, head, size, new_size as u64);
+            Ok(kept.and_then(|kept| self.payload(at, kept)).filter(|block| block.len() >= new_size))
         });
         match resized.ok_or(AllocError::Unsupported)? {
             Ok(Some(block)) => Ok(block),
@@ -82,12 +83,12 @@ unsafe impl MemoryResource for SharedRegion {
     }
 
     fn identity(&self) -> ResourceId {
-        ResourceId::new::<SharedRegionKind>(self.map.address())
+        ResourceId::new::<SharedRegionKind>(self.map.block().address())
     }
 
     fn info(&self) -> ResourceInfo<'_> {
         let tables = usize::try_from(AT_BLOCKS + 2 * HEADER).unwrap_or(0) * WORD;
-        let room = self.map.len() - tables;
+        let room = self.map.block().len() - tables;
         ResourceInfo::new("shared region", ThreadSafety::Shared)
             .with_capacity(room)
             .with_max_size(room)
@@ -98,7 +99,7 @@ unsafe impl MemoryResource for SharedRegion {
 // SAFETY: blocks lie in the mapping, and nobody else's do; only addresses are compared.
 unsafe impl Owns for SharedRegion {
     fn owns(&self, ptr: *const u8) -> bool {
-        self.map.contains(ptr)
+        self.map.block().contains(ptr)
     }
 }
 
