@@ -89,7 +89,7 @@ pub(super) const LAYOUT: u64 = {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SharedError {
-    /// The size asked for is below the smallest region or above the largest.
+    /// The size asked for, in whole pages, is below the smallest region or above the largest.
     BadSize {
         /// What was asked for.
         bytes: usize,

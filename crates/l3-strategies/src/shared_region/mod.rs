@@ -31,7 +31,7 @@
 //! | memory | 5 KiB, 32 bytes per block, rounding to 32 bytes |
 //!
 //! **Threads.** Any thread of any attached process may do anything at any time. A child of `fork` shares the mapping but is not attached: its
-//! operations are refused until it attaches by itself. Not to be called in a signal handler: the interrupted thread may have the lock. A process that
+//! operations are refused until it attaches by itself ([`root`](SharedRegion::root) and [`set_root`](SharedRegion::set_root) need no place and work). Not to be called in a signal handler: the interrupted thread may have the lock. A process that
 //! replaces itself (`exec`) keeps its id and the moment of its start, so it has to leave first: drop the region.
 //!
 //! **When to use it.** Messages between processes that would otherwise be copied through a pipe or socket, pools of buffers between a server
@@ -41,7 +41,8 @@
 //! overwrite anything: the region then loses blocks or messages, though no process is made to write outside of it); where a stopped process
 //! (`SIGSTOP`, a debugger) must not hold up the others; across machines or namespaces of process ids; as a database on disk (what a loss of power leaves is not looked after).
 //!
-//! **Misuse.** A block that is released twice, or that is none, is recognised in every build and left alone; a checked build reports it as a
+//! **Misuse.** A block that is released twice, or that is none, is recognised in every build and left alone, as long as nobody got the same place
+//! in between: then the second release is that of a live block, and takes it from its holder. A checked build reports what is recognised as a
 //! [`Misuse`](crate::Misuse). Attaching what is not a region, or only part of one, gives the [`SharedError`] that says so.
 //!
 //! **Sources.** Two-level bins: Masmano et al., ECRTS 2004. The undo journal is the old way of databases (Gray and Reuter, *Transaction
@@ -141,12 +142,13 @@ pub struct SharedUsage {
 impl SharedRegion {
     /// Makes a region of at least `bytes`, in memory without a name in the file system; `name` is for people who look into `/proc`.
     ///
-    /// Others attach through its [`descriptor`](Self::descriptor), inherited, sent, or named `/proc/<pid>/fd/<descriptor>`. It goes when the last
-    /// process has gone. Its pages become resident as they are touched.
+    /// Others attach through its [`descriptor`](Self::descriptor): sent, named `/proc/<pid>/fd/<descriptor>`, or inherited by a `fork`, but not by a
+    /// program that is started (`exec` closes it, unless `FD_CLOEXEC` is cleared). It goes when the last process has gone. Its pages become resident as they are touched.
     ///
     /// # Errors
     ///
-    /// [`SharedError::BadSize`] for less than its tables take (some 5 KiB) or more than 32 GiB, [`SharedError::NoProcesses`], or what the kernel says.
+    /// [`SharedError::BadSize`] if `bytes`, rounded up to whole pages, are less than the tables take (some 5 KiB) or not less than 32 GiB;
+    /// [`SharedError::NoProcesses`]; or what the kernel says.
     pub fn create(name: &CStr, bytes: usize) -> Result<Self, SharedError> {
         let size = checked_size(bytes)?;
         Self::found(shm::File::anonymous(name, size)?, size)

@@ -108,7 +108,7 @@ impl SharedRegion {
         Offset::new(bytes as u64).filter(|offset| self.pointer(*offset).is_some())
     }
 
-    /// One of 16 words in which programs leave each other the way to what they keep.
+    /// One of 16 words in which programs leave each other the way to what they keep. A load, without the lock, also in a child of `fork`.
     ///
     /// ```
     /// use stratalloc_strategies::shared_region::SharedRegion;
@@ -129,7 +129,8 @@ impl SharedRegion {
         Offset::new(self.words().get_acquire(root_word(number)?))
     }
 
-    /// Sets one of the words of [`root`](Self::root); a number above 15 is ignored.
+    /// Sets one of the words of [`root`](Self::root); a number above 15 is ignored. A store, without the lock, also in a child of
+    /// `fork`: of two processes that set the same word the last one wins.
     pub fn set_root<T>(&self, number: usize, offset: Option<Offset<T>>) {
         if let Some(word) = root_word(number) {
             self.words().set(word, offset.map_or(0, Offset::get));
