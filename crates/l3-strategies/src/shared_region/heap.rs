@@ -184,7 +184,7 @@ pub(super) fn send(words: &Words<'_>, at: u64, head: Head, queue: u64) {
     change.set(at + LINK, 0);
     match change.get(last) {
         0 => change.set(first, at),
-        tail => change.set(tail + LINK, at),
+        tail => change.set(block::beside(tail, LINK), at),
     }
     change.set(last, at);
     change.commit();

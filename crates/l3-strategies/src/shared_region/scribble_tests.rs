@@ -1,13 +1,148 @@
 //! A region in which somebody wrote who should not: every answer is checked before it is believed, and none leads out of the region.
 
+extern crate alloc;
 extern crate std;
-use super::block::{self, State};
-use super::crash_tests::{Dead, Image, VICTIM, WITNESS};
-use super::heap;
+
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+use core::ptr::NonNull;
+
+use stratalloc_primitives::primitive::atomic::{AtomicU64, Ordering};
+
+use super::block::{self, BACK, LINK, State};
+use super::crash_tests::{Dead, Image, VICTIM, WITNESS, perform, random_op};
 use super::journal::Change;
-use super::layout::{AT_BLOCKS, AT_JOURNAL_COUNT, AT_LIVE_BLOCKS, MIN_BLOCK, MIN_WORDS};
-use super::lock;
+use super::layout::{
+    AT_BINS, AT_BLOCKS, AT_COLUMN_MAPS, AT_JOURNAL_COUNT, AT_LIVE_BLOCKS, AT_LIVE_WORDS, AT_LOCK, AT_QUEUES,
+    AT_ROW_MAP, COLUMNS, HEADER, MIN_BLOCK, MIN_WORDS, QUEUES, ROWS,
+};
 use super::validate::validate;
+use super::words::Words;
+use super::{heap, lock, participant};
+
+/// A copy of a region between words that are nobody's.
+struct Fenced(Vec<AtomicU64>);
+
+/// Words on each side, and what is in them.
+const FENCE: usize = 64;
+const UNTOUCHED: u64 = 0xFE7C_E0FE_7CE0_FE7C;
+
+impl Fenced {
+    fn new(image: &Image) -> Self {
+        let fence = || [UNTOUCHED; FENCE].into_iter();
+        let inside = image.0.iter().map(|word| word.load(Ordering::Relaxed));
+        Self(fence().chain(inside).chain(fence()).map(AtomicU64::new).collect())
+    }
+
+    fn words(&self) -> Words<'_> {
+        let inside = &self.0[FENCE..self.0.len() - FENCE];
+        // SAFETY: words of the vector, which are accessed as atomics only; there is no payload.
+        unsafe { Words::new(NonNull::from(inside).cast(), inside.len() as u64) }
+    }
+
+    fn is_intact(&self) -> bool {
+        let end = self.0.len() - FENCE;
+        self.0[..FENCE].iter().chain(&self.0[end..]).all(|word| word.load(Ordering::Relaxed) == UNTOUCHED)
+    }
+}
+
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 ^ self.0 >> 29
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        (self.next() >> 20) % end
+    }
+}
+
+/// The words about which `validate` says something, in a region that is sound.
+fn described(words: &Words<'_>) -> BTreeSet<u64> {
+    let mut found = BTreeSet::from([AT_JOURNAL_COUNT, AT_LIVE_BLOCKS, AT_LIVE_WORDS, AT_ROW_MAP]);
+    found.extend(AT_COLUMN_MAPS..AT_COLUMN_MAPS + ROWS);
+    found.extend(AT_BINS..AT_BINS + ROWS * COLUMNS);
+    found.extend(AT_QUEUES..AT_QUEUES + 2 * QUEUES);
+    let mut end = AT_BLOCKS;
+    for (at, head) in block::walk(words) {
+        found.extend([at, at + 1]);
+        match head.state {
+            State::Free => found.extend([at + LINK, at + BACK]),
+            State::Queued => found.extend([at + LINK]),
+            _ => {}
+        }
+        end = at + head.size;
+    }
+    found.extend([end, end + 1]);
+    found
+}
+
+/// A region after some operations.
+fn used(random: &mut Random) -> Image {
+    let image = Image::new(MIN_WORDS + 400);
+    for _ in 0..random.below(20) {
+        perform(&image.words(), VICTIM, 1, random_op(&mut random.0));
+    }
+    image
+}
+
+/// Allocates, and looks at what it gets: a request is answered with enough words inside the region, or not.
+fn allocate(words: &Words<'_>, random: &mut Random) {
+    let (size, align) = (heap::block_words(random.below(3000)).unwrap(), 1 << random.below(11));
+    let _lock = lock::acquire(words, WITNESS, &Dead(&[]));
+    if let Some((at, kept)) = heap::allocate(words, (size, align), 1, 2) {
+        assert!(kept >= size && at >= AT_BLOCKS && at + kept <= words.count(), "{at} {kept} for {size}");
+        assert!(((at + HEADER) * 8).is_multiple_of(align), "{at} for {align}");
+    }
+}
+
+#[test]
+fn what_somebody_scribbled_over_a_region_is_found() {
+    let mut random = Random(9);
+    let mut counts = [0; 2];
+    for _ in 0..if cfg!(miri) { 5 } else { 5_000 } {
+        let image = used(&mut random);
+        let words = image.words();
+        assert_eq!(validate(&words), Ok(()));
+        let (index, value) = (random.below(words.count()), random.next());
+        let expected = described(&words).contains(&index);
+        words.set(index, value);
+        assert_eq!(validate(&words).is_err(), expected, "word {index}: {value:#x}");
+        counts[usize::from(expected)] += 1;
+    }
+    assert!(cfg!(miri) || counts.iter().all(|&count| count > 500), "{counts:?}");
+}
+
+#[test]
+fn what_somebody_scribbled_over_a_region_leads_nowhere() {
+    let mut random = Random(10);
+    for _ in 0..if cfg!(miri) { 5 } else { 8_000 } {
+        let image = Fenced::new(&used(&mut random));
+        let words = image.words();
+        for _ in 0..=random.below(4) {
+            // The more a word looks as if it belonged there, the further it leads.
+            let index = random.below(words.count());
+            let value = match random.below(4) {
+                0 => random.next(),
+                1 => words.get(random.below(words.count())),
+                2 => words.get(index) ^ 1 << random.below(64),
+                _ => words.get(index).wrapping_add(random.below(64)).wrapping_sub(32),
+            };
+            words.set(index, value);
+        }
+        // Whoever waits for a lock that nobody has waits for ever; that is another matter.
+        words.set(AT_LOCK, 0);
+        let _ = validate(&words);
+        perform(&words, WITNESS, 2, random_op(&mut random.0));
+        allocate(&words, &mut random);
+        participant::reclaim(&words, WITNESS, &Dead(&[VICTIM]));
+        allocate(&words, &mut random);
+        // None of these was for ever, or panicked over a sum that is none.
+        assert!(image.is_intact());
+    }
+}
 
 /// The low half of a header's first word: the size.
 fn scribble_size(image: &Image, at: u64, size: u64) {
