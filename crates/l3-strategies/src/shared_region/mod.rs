@@ -66,6 +66,8 @@ mod heap;
 mod journal;
 mod layout;
 mod lock;
+#[cfg(all(test, not(loom)))]
+mod lock_tests;
 #[cfg(all(test, loom))]
 mod loom_models;
 mod mapping;
