@@ -24,7 +24,8 @@ const F_DUPFD_CLOEXEC: usize = 1030;
 const F_ADD_SEALS: usize = 1033;
 /// No more seals, no smaller, no larger.
 const SEALS: usize = 1 | 2 | 4;
-const SEEK_END: usize = 2;
+/// As large as the largest `struct stat` (x86-64).
+const STAT: usize = 144;
 /// `O_RDWR`.
 const READ_WRITE: usize = 0o2;
 /// `O_RDWR | O_CREAT | O_EXCL`.
@@ -73,10 +74,14 @@ impl File {
         self.0
     }
 
-    /// The size in bytes.
+    /// The size in bytes. (Asked without moving the file's position, which duplicates of the descriptor share.)
     pub fn size(&self) -> Result<usize, OsError> {
-        // SAFETY: lseek touches no memory.
-        unsafe { sys::call(nr::LSEEK, [sys::word(self.0), 0, SEEK_END, 0, 0, 0]) }
+        let mut stat = [0_u8; STAT];
+        let args = [sys::word(self.0), stat.as_mut_ptr().expose_provenance(), 0, 0, 0, 0];
+        // SAFETY: fstat writes one `struct stat`, which is no larger than `stat`.
+        unsafe { sys::call(nr::FSTAT, args) }?;
+        let size = stat.get(sys::SIZE_IN_STAT..).and_then(<[u8]>::first_chunk);
+        size.and_then(|&size| usize::try_from(u64::from_ne_bytes(size)).ok()).ok_or(OsError::INVALID)
     }
 
     fn set_size(&self, size: usize) -> Result<(), OsError> {
@@ -109,6 +114,8 @@ impl Drop for File {
 
 #[cfg(all(test, not(miri)))]
 mod tests {
+    extern crate std;
+
     use super::*;
     use crate::{page, vm};
 
@@ -131,6 +138,21 @@ mod tests {
             // SAFETY: as above; not used any more.
             unsafe { vm::release(start, size) }.unwrap();
         }
+    }
+
+    #[test]
+    fn asking_for_the_size_leaves_the_position() {
+        use std::io::Seek;
+        use std::os::fd::{AsRawFd, FromRawFd};
+
+        let size = 3 * page::size();
+        let file = File::anonymous(c"test", size).unwrap();
+        // SAFETY: the descriptor is open, and `ManuallyDrop` leaves it to `file`.
+        let mut same = core::mem::ManuallyDrop::new(unsafe { std::fs::File::from_raw_fd(file.fd()) });
+        same.seek(std::io::SeekFrom::Start(5)).unwrap();
+        let other = File::duplicate(same.as_raw_fd()).unwrap();
+        assert_eq!((file.size(), other.size()), (Ok(size), Ok(size)));
+        assert_eq!(same.stream_position().unwrap(), 5);
     }
 
     #[test]

@@ -29,7 +29,7 @@ compile_error!(
     "stratalloc-platform has system-call numbers for x86-64, aarch64 and x86 only: add src/sys/<arch>.rs"
 );
 
-pub(crate) use arch::{STACK_POINTER_IN_CONTEXT, call_on_stack, nr, signal_return};
+pub(crate) use arch::{SIZE_IN_STAT, STACK_POINTER_IN_CONTEXT, call_on_stack, nr, signal_return};
 
 /// The highest number that the kernel uses to say "this is an error" (`MAX_ERRNO`).
 const MAX_ERROR: usize = 4095;

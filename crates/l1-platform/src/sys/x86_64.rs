@@ -7,7 +7,7 @@ pub(crate) mod nr {
     pub(crate) const READ: usize = 0;
     pub(crate) const WRITE: usize = 1;
     pub(crate) const CLOSE: usize = 3;
-    pub(crate) const LSEEK: usize = 8;
+    pub(crate) const FSTAT: usize = 5;
     pub(crate) const MMAP: usize = 9;
     pub(crate) const MPROTECT: usize = 10;
     pub(crate) const MUNMAP: usize = 11;
@@ -34,6 +34,9 @@ pub(crate) mod nr {
     pub(crate) const GETCPU: usize = 309;
     pub(crate) const MEMFD_CREATE: usize = 319;
 }
+
+/// Where `struct stat` of `FSTAT` has the size of the file, a 64-bit number.
+pub(crate) const SIZE_IN_STAT: usize = 48;
 
 /// One system call; the raw answer.
 ///
