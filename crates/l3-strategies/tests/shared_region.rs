@@ -220,9 +220,11 @@ fn files_that_are_no_regions_are_refused_for_what_they_are() {
         assert_eq!(attach(), Some(SharedError::Truncated { stated: len, found }));
     }
     std::fs::write(&scratch.0, b"").unwrap();
-    assert!(matches!(attach(), Some(SharedError::Truncated { found: 0, .. })));
+    assert_eq!(attach(), Some(SharedError::Unfinished), "not even its length");
     std::fs::write(&scratch.0, vec![0; 100_000]).unwrap();
-    assert_eq!(attach(), Some(SharedError::NotARegion));
+    assert_eq!(attach(), Some(SharedError::Unfinished), "nothing but its length");
+    change(0, &[0; 8]);
+    assert_eq!(attach(), Some(SharedError::Unfinished), "the magic number comes after its neighbours");
     assert!(matches!(SharedRegion::attach(c"/nowhere/at/all"), Err(SharedError::System(_))));
     assert!(matches!(SharedRegion::attach_descriptor(-1), Err(SharedError::System(_))));
 }

@@ -5,7 +5,9 @@ use core::arch::{asm, naked_asm};
 /// Numbers from the kernel's `include/uapi/asm-generic/unistd.h`.
 pub(crate) mod nr {
     pub(crate) const FCNTL: usize = 25;
+    pub(crate) const UNLINKAT: usize = 35;
     pub(crate) const FTRUNCATE: usize = 46;
+    pub(crate) const FALLOCATE: usize = 47;
     pub(crate) const OPENAT: usize = 56;
     pub(crate) const CLOSE: usize = 57;
     pub(crate) const READ: usize = 63;

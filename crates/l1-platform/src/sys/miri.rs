@@ -22,6 +22,8 @@ pub(crate) mod nr {
     pub(crate) const RT_SIGPROCMASK: usize = 0;
     pub(crate) const MMAP: usize = 0;
     pub(crate) const FSTAT: usize = 0;
+    pub(crate) const FALLOCATE: usize = 0;
+    pub(crate) const UNLINKAT: usize = 0;
     pub(crate) const KILL: usize = 0;
     pub(crate) const FCNTL: usize = 0;
     pub(crate) const FTRUNCATE: usize = 0;

@@ -98,6 +98,30 @@ pub(crate) fn close(fd: Fd) {
     let _ = unsafe { call(nr::CLOSE, [word(fd), 0, 0, 0, 0, 0]) };
 }
 
+/// Removes the name `path` of a file, which goes when nobody has it open or mapped any more.
+pub(crate) fn remove(path: &CStr) -> Result<(), OsError> {
+    let args = [word(AT_FDCWD), path.as_ptr().expose_provenance(), 0, 0, 0, 0];
+    // SAFETY: unlinkat reads the NUL-terminated `path` and writes no memory.
+    unsafe { call(nr::UNLINKAT, args) }.map(drop)
+}
+
+/// Sets aside space for the first `size` bytes of a file, and makes it so long if it is shorter. Interrupted calls are repeated.
+pub(crate) fn allocate(fd: Fd, size: usize) -> Result<(), OsError> {
+    // A kernel with 32 bits takes each of the two 64-bit numbers in two registers.
+    let args = if cfg!(target_pointer_width = "32") {
+        [word(fd), 0, 0, 0, size, 0]
+    } else {
+        [word(fd), 0, 0, size, 0, 0]
+    };
+    loop {
+        // SAFETY: fallocate changes the file's space and touches no memory.
+        match unsafe { call(nr::FALLOCATE, args) } {
+            Err(error) if error.code() == EINTR => {}
+            answer => return answer.map(drop),
+        }
+    }
+}
+
 /// Reads into `buffer`; zero means end of file. Interrupted calls are repeated.
 pub(crate) fn read(fd: Fd, buffer: &mut [u8]) -> Result<usize, OsError> {
     loop {

@@ -34,8 +34,10 @@ pub(crate) mod nr {
     pub(crate) const TGKILL: usize = 270;
     pub(crate) const MBIND: usize = 274;
     pub(crate) const OPENAT: usize = 295;
+    pub(crate) const UNLINKAT: usize = 301;
     pub(crate) const MOVE_PAGES: usize = 317;
     pub(crate) const GETCPU: usize = 318;
+    pub(crate) const FALLOCATE: usize = 324;
     pub(crate) const PRLIMIT64: usize = 340;
     pub(crate) const MEMFD_CREATE: usize = 356;
 }

@@ -29,7 +29,9 @@ pub(crate) mod nr {
     pub(crate) const TGKILL: usize = 234;
     pub(crate) const MBIND: usize = 237;
     pub(crate) const OPENAT: usize = 257;
+    pub(crate) const UNLINKAT: usize = 263;
     pub(crate) const MOVE_PAGES: usize = 279;
+    pub(crate) const FALLOCATE: usize = 285;
     pub(crate) const PRLIMIT64: usize = 302;
     pub(crate) const GETCPU: usize = 309;
     pub(crate) const MEMFD_CREATE: usize = 319;

@@ -110,7 +110,7 @@ pub enum SharedError {
         /// The bytes that are.
         found: u64,
     },
-    /// Its maker has not finished it: try again, unless that process is dead.
+    /// Its maker has not finished it: try again, unless that process is dead. (An empty file, and one that begins with a word of zeros, may be that.)
     Unfinished,
     /// As many processes are attached as can be, and all of them run.
     Crowded,

@@ -158,12 +158,20 @@ impl SharedRegion {
 
     /// As [`create`](Self::create), in a new file: it stays, with what is kept and queued, until it is removed.
     ///
+    /// All of its space is taken now. Where the file system cannot do that, and in a copy with holes, an access for which the disk has
+    /// no room kills the process (`SIGBUS`); the others undo what it was doing and go on.
+    ///
     /// # Errors
     ///
-    /// As there; a file that exists is refused.
+    /// As there; a file that exists is refused. After any other error the file is gone. Whoever attaches it before it is finished is told so:
+    /// [`SharedError::Unfinished`]. A maker that is killed until then leaves it so: it has to be removed.
     pub fn create_file(path: &CStr, bytes: usize) -> Result<Self, SharedError> {
         let size = checked_size(bytes)?;
-        Self::found(shm::File::create(path, size)?, size)
+        let made = shm::File::create(path, size).map(|file| Self::found(file, size))?;
+        if made.is_err() {
+            let _ = shm::File::remove(path);
+        }
+        made
     }
 
     /// Attaches the region in a file, or in another process's descriptor.
@@ -313,9 +321,8 @@ fn checked_size(bytes: usize) -> Result<usize, SharedError> {
 
 /// What the header says about the size, in bytes, if it is one.
 fn stated_size(file: &shm::File, found: usize) -> Result<usize, SharedError> {
-    let least = MIN_WORDS * WORD as u64;
     if found == 0 {
-        return Err(SharedError::Truncated { stated: least, found: 0 });
+        return Err(SharedError::Unfinished);
     }
     let map = Mapping::new(file, page::size())?;
     let words = map.words();
@@ -327,6 +334,8 @@ fn stated_size(file: &shm::File, found: usize) -> Result<usize, SharedError> {
         }
         [MAGIC, VERSION, ..] => Err(SharedError::OtherLayout),
         [MAGIC, found, ..] => Err(SharedError::OtherVersion { found }),
+        // The magic number is the last of them that a maker writes.
+        [0, ..] => Err(SharedError::Unfinished),
         _ => Err(SharedError::NotARegion),
     }
 }
