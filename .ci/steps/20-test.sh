@@ -17,3 +17,4 @@ cargo test --quiet -p stratalloc-strategies --features fault-injection --test fi
 cargo test --quiet -p stratalloc-strategies --features fault-injection --test partition_faults
 cargo test --quiet -p stratalloc-strategies --features fault-injection --test huge_page_faults
 cargo test --quiet -p stratalloc-strategies --features fault-injection --test shared_region_faults
+cargo test --quiet -p stratalloc-strategies --features fault-injection --test reserved_faults

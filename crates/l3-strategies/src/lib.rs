@@ -72,6 +72,8 @@ mod misuse;
 #[cfg(all(test, loom))]
 mod models;
 mod one_size;
+#[cfg(target_os = "linux")]
+mod reservation;
 mod room;
 
 pub use fixed::Fixed;
