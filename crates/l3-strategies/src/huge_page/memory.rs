@@ -8,7 +8,7 @@ use stratalloc_platform::vm::{self, OsError};
 use stratalloc_platform::{page, thp};
 use stratalloc_resource::{AllocError, MemoryBlock};
 
-use super::config::HugePageConfig;
+use super::config::{Huge, HugePageConfig};
 use super::report::{Declined, HugePageReport, PageKind, WhyNot};
 use crate::reservation::GuardedReservation;
 
@@ -46,10 +46,11 @@ impl HugePages {
     /// or none could be made resident. That better pages were declined is no error; see [`declined`](Self::declined).
     pub fn new(config: HugePageConfig) -> Result<Self, AllocError> {
         let mut declined = [None; 3];
-        for (place, (kind, allowed)) in declined.iter_mut().zip(config.kinds()) {
+        for (place, (huge, allowed)) in declined.iter_mut().zip(config.kinds()) {
+            let kind = huge.kind();
             // Nobody wants to hear of 1 GiB pages who did not ask for them.
             let silent = !allowed && kind == PageKind::Explicit(1 << 30);
-            match if allowed { attempt(config.bytes, kind) } else { Err(WhyNot::NotAsked) } {
+            match if allowed { attempt(config.bytes, huge) } else { Err(WhyNot::NotAsked) } {
                 Ok(reservation) => return Self::finish(reservation, kind, declined, config),
                 Err(why) if !silent => *place = Some(Declined { kind, why }),
                 Err(_) => {}
@@ -125,18 +126,18 @@ impl HugePages {
     }
 }
 
-/// Memory in pages of one kind, or why not.
-fn attempt(bytes: usize, kind: PageKind) -> Result<GuardedReservation, WhyNot> {
+/// Memory in huge pages of one kind, or why not.
+fn attempt(bytes: usize, kind: Huge) -> Result<GuardedReservation, WhyNot> {
     // What no address space holds is refused by the last attempt, for plain pages.
     let round = |page| rounded(bytes, page).ok_or(WhyNot::Refused(OsError::OUT_OF_MEMORY));
     match kind {
-        PageKind::Explicit(page) => match round(page)? {
+        Huge::Explicit(page) => match round(page)? {
             len if len - bytes > bytes => Err(WhyNot::RequestTooSmall),
             len => explicit(len, page),
         },
-        PageKind::Transparent | PageKind::Plain if bytes < page::huge_size() => Err(WhyNot::RequestTooSmall),
+        Huge::Transparent if bytes < page::huge_size() => Err(WhyNot::RequestTooSmall),
         // Not rounded to huge pages: the kernel uses small ones for the rest.
-        PageKind::Transparent | PageKind::Plain => transparent(round(page::size())?),
+        Huge::Transparent => transparent(round(page::size())?),
     }
 }
 
