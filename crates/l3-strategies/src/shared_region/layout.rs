@@ -114,7 +114,8 @@ pub enum SharedError {
     Unfinished,
     /// As many processes are attached as can be, and all of them run.
     Crowded,
-    /// The kernel does not say when a process started, so nobody could tell whether it is dead (`/proc` is missing).
+    /// The kernel does not say when a process started (`/proc` is missing), or says it with a shift (a time namespace): nobody could tell whether
+    /// it is dead.
     NoProcesses,
     /// The kernel refused.
     System(OsError),
@@ -135,7 +136,7 @@ impl fmt::Display for SharedError {
             Self::Unfinished => f.write_str("the region's maker has not finished it"),
             Self::Crowded => write!(f, "{PARTICIPANTS} running processes are attached already"),
             Self::NoProcesses => {
-                f.write_str("the kernel does not tell when a process started (is /proc mounted?)")
+                f.write_str("the kernel does not tell when a process started (is /proc mounted, and the time not shifted?)")
             }
             Self::System(error) => write!(f, "the kernel refused: {error}"),
         }

@@ -39,7 +39,8 @@
 //!
 //! **When not.** Within one process (everything else here is faster); between processes that do not trust each other (any of them can
 //! overwrite anything: the region then loses blocks or messages, though no process is made to write outside of it); where a stopped process
-//! (`SIGSTOP`, a debugger) must not hold up the others; across machines or namespaces of process ids; as a database on disk (what a loss of power leaves is not looked after).
+//! (`SIGSTOP`, a debugger) must not hold up the others; across machines or namespaces of process ids; as a database on disk (what a loss of power leaves is not looked after, and after a reboot
+//! a process may have the id and the tick of start of one of before, and pass for it: a file in a `tmpfs` goes in time).
 //!
 //! **Misuse.** A block that is released twice, or that is none, is recognised in every build and left alone, as long as nobody got the same place
 //! in between: then the second release is that of a live block, and takes it from its holder. A checked build reports what is recognised as a
