@@ -135,6 +135,7 @@ impl Drop for File {
 
 #[cfg(all(test, not(miri)))]
 mod tests {
+    extern crate alloc;
     extern crate std;
 
     use super::*;
@@ -186,10 +187,10 @@ mod tests {
     }
 
     /// A path that nobody has, and where `std` finds it.
-    fn fresh(name: &str) -> (std::ffi::CString, std::path::PathBuf) {
+    fn fresh(name: &str) -> (alloc::ffi::CString, std::path::PathBuf) {
         let path = std::env::temp_dir().join(std::format!("stratalloc-{name}-{}", std::process::id()));
         let _ = std::fs::remove_file(&path);
-        (std::ffi::CString::new(path.to_str().unwrap()).unwrap(), path)
+        (alloc::ffi::CString::new(path.to_str().unwrap()).unwrap(), path)
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Shared regions when the kernel refuses: an error, and nothing is left. One test: the armed calls are the process's.
 #![cfg(target_os = "linux")]
 
-use std::ffi::CString;
+extern crate alloc;
+
+use alloc::ffi::CString;
 
 use stratalloc_platform::fault::{self, Call};
 use stratalloc_strategies::shared_region::{SharedError, SharedRegion};

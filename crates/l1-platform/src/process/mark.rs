@@ -129,7 +129,9 @@ fn exists(id: u32) -> bool {
 
 #[cfg(all(test, not(miri)))]
 mod tests {
+    extern crate alloc;
     extern crate std;
+
     use super::*;
     use std::process::{Command, Stdio};
 
@@ -174,7 +176,7 @@ mod tests {
         }
         let name = "process::mark::tests::whoever_is_in_a_shifted_time_namespace_gets_no_mark";
         let output = shifted().args(["--exact", name, "--nocapture"]).env(SHIFTED, "1").output().unwrap();
-        let said = std::string::String::from_utf8_lossy(&output.stdout);
+        let said = alloc::string::String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success() && said.contains("no mark"), "{said}");
     }
 

@@ -173,7 +173,7 @@ fn what_was_begun_and_not_committed_is_undone_when_the_lock_goes() {
         let _lock = lock::acquire(&words, VICTIM, &Dead(&[]));
         let mut change = Change::new(&words);
         change.add(AT_LIVE_BLOCKS, 7);
-        std::panic::resume_unwind(std::boxed::Box::new(()));
+        std::panic::resume_unwind(alloc::boxed::Box::new(()));
     }));
     assert!(unwound.is_err());
     assert_eq!(words.get(AT_JOURNAL_COUNT), 0);
