@@ -79,6 +79,11 @@ fn described(words: &Words<'_>) -> BTreeSet<u64> {
     found
 }
 
+/// The words of all headers.
+fn headers<'w>(words: &'w Words<'_>) -> impl Iterator<Item = u64> + 'w {
+    block::walk(words).flat_map(|(at, _)| at..at + HEADER)
+}
+
 /// A region after some operations.
 fn used(random: &mut Random) -> Image {
     let image = Image::new(MIN_WORDS + 400);
@@ -121,9 +126,13 @@ fn what_somebody_scribbled_over_a_region_leads_nowhere() {
     for _ in 0..if cfg!(miri) { 5 } else { 8_000 } {
         let image = Fenced::new(&used(&mut random));
         let words = image.words();
+        let targets: Vec<_> = headers(&words).collect();
         for _ in 0..=random.below(4) {
             // The more a word looks as if it belonged there, the further it leads.
-            let index = random.below(words.count());
+            let index = match random.below(2) {
+                0 => random.below(words.count()),
+                _ => targets[usize::try_from(random.below(targets.len() as u64)).unwrap()],
+            };
             let value = match random.below(4) {
                 0 => random.next(),
                 1 => words.get(random.below(words.count())),
@@ -135,6 +144,7 @@ fn what_somebody_scribbled_over_a_region_leads_nowhere() {
         // Whoever waits for a lock that nobody has waits for ever; that is another matter.
         words.set(AT_LOCK, 0);
         let _ = validate(&words);
+        assert!(block::walk(&words).all(|(at, head)| at + head.size <= words.count()));
         perform(&words, WITNESS, 2, random_op(&mut random.0));
         allocate(&words, &mut random);
         participant::reclaim(&words, WITNESS, &Dead(&[VICTIM]));
