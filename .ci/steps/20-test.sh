@@ -14,3 +14,7 @@ bash -euo pipefail -c "$command"
 cargo test --quiet -p stratalloc-heap --features fault-injection --test fault_injection
 cargo test --quiet -p stratalloc-strategies --features fault-injection --test system_faults
 cargo test --quiet -p stratalloc-strategies --features fault-injection --test fiber_stacks_faults
+cargo test --quiet -p stratalloc-strategies --features fault-injection --test partition_faults
+cargo test --quiet -p stratalloc-strategies --features fault-injection --test huge_page_faults
+cargo test --quiet -p stratalloc-strategies --features fault-injection --test shared_region_faults
+cargo test --quiet -p stratalloc-strategies --features fault-injection --test reserved_faults

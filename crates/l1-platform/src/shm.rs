@@ -24,7 +24,8 @@ const F_DUPFD_CLOEXEC: usize = 1030;
 const F_ADD_SEALS: usize = 1033;
 /// No more seals, no smaller, no larger.
 const SEALS: usize = 1 | 2 | 4;
-const SEEK_END: usize = 2;
+/// As large as the largest `struct stat` (x86-64).
+const STAT: usize = 144;
 /// `O_RDWR`.
 const READ_WRITE: usize = 0o2;
 /// `O_RDWR | O_CREAT | O_EXCL`.
@@ -48,11 +49,23 @@ impl File {
         Ok(file)
     }
 
-    /// A new file of `size` zeros; whatever is there already is refused (`EEXIST`, [`is_occupied`](OsError::is_occupied)).
+    /// A new file of `size` zeros; whatever is there already is refused (`EEXIST`, [`is_occupied`](OsError::is_occupied)). After any other
+    /// error nothing is left of it.
+    ///
+    /// Its space is set aside now, so that a full disk is an error here and not a `SIGBUS` at the first touch of a page; but on file systems
+    /// that cannot do that (`EOPNOTSUPP`).
     pub fn create(path: &CStr, size: usize) -> Result<Self, OsError> {
         let file = Self(sys::open(path, CREATE_NEW)?);
-        file.set_size(size)?;
-        Ok(file)
+        let made = file.set_size(size).and_then(|()| file.set_space_aside(size));
+        if made.is_err() {
+            let _ = sys::remove(path);
+        }
+        made.map(|()| file)
+    }
+
+    /// Removes a file's name. What is open or mapped stays, without a name.
+    pub fn remove(path: &CStr) -> Result<(), OsError> {
+        sys::remove(path)
     }
 
     /// A file that exists; `/proc/PID/fd/NUMBER` names another process's open one.
@@ -73,10 +86,14 @@ impl File {
         self.0
     }
 
-    /// The size in bytes.
+    /// The size in bytes. (Asked without moving the file's position, which duplicates of the descriptor share.)
     pub fn size(&self) -> Result<usize, OsError> {
-        // SAFETY: lseek touches no memory.
-        unsafe { sys::call(nr::LSEEK, [sys::word(self.0), 0, SEEK_END, 0, 0, 0]) }
+        let mut stat = [0_u8; STAT];
+        let args = [sys::word(self.0), stat.as_mut_ptr().expose_provenance(), 0, 0, 0, 0];
+        // SAFETY: fstat writes one `struct stat`, which is no larger than `stat`.
+        unsafe { sys::call(nr::FSTAT, args) }?;
+        let size = stat.get(sys::SIZE_IN_STAT..).and_then(<[u8]>::first_chunk);
+        size.and_then(|&size| usize::try_from(u64::from_ne_bytes(size)).ok()).ok_or(OsError::INVALID)
     }
 
     fn set_size(&self, size: usize) -> Result<(), OsError> {
@@ -88,10 +105,19 @@ impl File {
         unsafe { sys::call(nr::FTRUNCATE, [sys::word(self.0), size, 0, 0, 0, 0]) }.map(drop)
     }
 
+    fn set_space_aside(&self, size: usize) -> Result<(), OsError> {
+        const EOPNOTSUPP: i32 = 95;
+        match sys::allocate(self.0, size) {
+            Err(error) if error.code() == EOPNOTSUPP || error == OsError::UNSUPPORTED => Ok(()),
+            answer => answer,
+        }
+    }
+
     /// Maps the first `size` bytes, a positive number of whole pages, shared with everybody who maps them. Any address, aligned to
     /// a page. [`vm::release`](crate::vm::release) unmaps it; [`vm::resident`](crate::vm::resident) works too, the rest of `vm` does not.
     ///
-    /// Bytes beyond the end of the file, now or later, kill whoever touches them (`SIGBUS`).
+    /// Bytes beyond the end of the file, now or later, and those for which there is no space when they are first touched, kill whoever touches
+    /// them (`SIGBUS`).
     pub fn map(&self, size: usize) -> Result<NonNull<u8>, OsError> {
         fault::check(Call::Map)?;
         let args = [0, size, PROT_READ_WRITE, MAP_SHARED, sys::word(self.0), 0];
@@ -109,6 +135,9 @@ impl Drop for File {
 
 #[cfg(all(test, not(miri)))]
 mod tests {
+    extern crate alloc;
+    extern crate std;
+
     use super::*;
     use crate::{page, vm};
 
@@ -134,12 +163,59 @@ mod tests {
     }
 
     #[test]
+    fn asking_for_the_size_leaves_the_position() {
+        use std::io::Seek;
+        use std::os::fd::{AsRawFd, FromRawFd};
+
+        let size = 3 * page::size();
+        let file = File::anonymous(c"test", size).unwrap();
+        // SAFETY: the descriptor is open, and `ManuallyDrop` leaves it to `file`.
+        let mut same = core::mem::ManuallyDrop::new(unsafe { std::fs::File::from_raw_fd(file.fd()) });
+        same.seek(std::io::SeekFrom::Start(5)).unwrap();
+        let other = File::duplicate(same.as_raw_fd()).unwrap();
+        assert_eq!((file.size(), other.size()), (Ok(size), Ok(size)));
+        assert_eq!(same.stream_position().unwrap(), 5);
+    }
+
+    #[test]
     fn the_size_is_sealed() {
         let file = File::anonymous(c"test", page::size()).unwrap();
         const EPERM: i32 = 1;
         for size in [0, 2 * page::size()] {
             assert_eq!(file.set_size(size).map_err(OsError::code), Err(EPERM));
         }
+    }
+
+    /// A path that nobody has, and where `std` finds it.
+    fn fresh(name: &str) -> (alloc::ffi::CString, std::path::PathBuf) {
+        let path = std::env::temp_dir().join(std::format!("stratalloc-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        (alloc::ffi::CString::new(path.to_str().unwrap()).unwrap(), path)
+    }
+
+    #[test]
+    fn a_new_file_has_its_space_and_goes_by_its_name() {
+        use std::os::unix::fs::MetadataExt;
+
+        let (name, path) = fresh("space");
+        let size = 64 * page::size();
+        let file = File::create(&name, size).unwrap();
+        let facts = std::fs::metadata(&path).unwrap();
+        assert_eq!((facts.len(), file.size()), (size as u64, Ok(size)));
+        assert!(facts.blocks() * 512 >= size as u64, "{} blocks for {size}", facts.blocks());
+        assert!(File::create(&name, size).err().unwrap().is_occupied());
+        assert!(path.exists(), "it was there before");
+        File::remove(&name).unwrap();
+        assert!(!path.exists());
+        assert!(File::remove(&name).is_err());
+        assert_eq!(file.size(), Ok(size));
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_file_that_could_not_be_made() {
+        let (name, path) = fresh("left");
+        assert!(File::create(&name, usize::MAX).is_err());
+        assert!(!path.exists());
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! | layer | 3 |
 //! | may use | `stratalloc-primitives`, `stratalloc-platform` (where there is one), `stratalloc-resource`, `core` |
 //! | used by | programs, the façade |
-//! | never does | make a system call outside of [`system`], [`reserved`], [`fiber_stacks`], [`partition`], [`huge_page`], [`shared_region`] and [`node_pages`], call the global allocator, end a program over a mistake without a [`Misuse`] that names it |
+//! | never does | make a system call outside of [`system`], [`reserved`], [`fiber_stacks`], [`partition`], [`huge_page`], [`shared_region`] and [`node_pages`] (three of which share `reservation`), call the global allocator, end a program over a mistake without a [`Misuse`] that names it |
 //!
 //! | module | strategy | allocate, release | threads | choose it for |
 //! | --- | --- | --- | --- | --- |
@@ -72,6 +72,8 @@ mod misuse;
 #[cfg(all(test, loom))]
 mod models;
 mod one_size;
+#[cfg(target_os = "linux")]
+mod reservation;
 mod room;
 
 pub use fixed::Fixed;

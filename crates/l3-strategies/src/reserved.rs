@@ -60,6 +60,7 @@ use stratalloc_resource::{
 };
 
 use crate::misuse::{self, CHECKED, MisuseKind};
+use crate::reservation::GuardedReservation;
 
 /// What is committed at once, at least.
 const STEP: usize = 64 << 10;
@@ -68,11 +69,10 @@ const STEP: usize = 64 << 10;
 // Equations, checked by `validate`:
 // RANGE-1  cursor ≤ committed ≤ len
 // RANGE-2  live == 0 ⟹ cursor == 0
-// Invariant RANGE: `len` bytes from `start`, and a page before and behind them, are this value's; those below `committed` are readable
-// and writable, the others are not. No live block reaches beyond `cursor`.
+// Invariant RANGE: of the memory of `reservation` the bytes below `committed` are readable and writable, the others are not. No live block
+// reaches beyond `cursor`.
 pub struct ReservedRange {
-    start: NonNull<u8>,
-    len: usize,
+    reservation: GuardedReservation,
     cursor: Cell<usize>,
     committed: Cell<usize>,
     live: Cell<usize>,
@@ -93,12 +93,11 @@ impl ReservedRange {
     pub fn new(bytes: usize) -> Result<Self, AllocError> {
         let page = page::size();
         let len = bytes.max(1).checked_next_multiple_of(page).ok_or(AllocError::SizeOverflow)?;
-        let whole = len.checked_add(2 * page).filter(|whole| *whole <= isize::MAX.unsigned_abs());
-        let whole = whole.ok_or(AllocError::SizeOverflow)?;
-        let guard = vm::reserve(whole, page, vm::Access::None).map_err(|_| AllocError::OutOfMemory)?;
-        // SAFETY: inside the reservation.
-        let start = unsafe { guard.add(page) };
-        Ok(Self { start, len, cursor: Cell::new(0), committed: Cell::new(0), live: Cell::new(0) })
+        if len > isize::MAX.unsigned_abs() - 2 * page {
+            return Err(AllocError::SizeOverflow);
+        }
+        let reservation = GuardedReservation::new(len, page, page).map_err(|_| AllocError::OutOfMemory)?;
+        Ok(Self { reservation, cursor: Cell::new(0), committed: Cell::new(0), live: Cell::new(0) })
     }
 
     /// How many bytes there can be.
@@ -111,7 +110,11 @@ impl ReservedRange {
     /// ```
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.len
+        self.reservation.memory().len()
+    }
+
+    fn start(&self) -> NonNull<u8> {
+        self.reservation.memory().as_non_null()
     }
 
     /// Whether no block is live; see [`len`](Self::len).
@@ -134,13 +137,13 @@ impl ReservedRange {
 
     #[cold]
     fn commit(&self, end: usize) -> Result<(), AllocError> {
-        if end > self.len {
+        if end > self.len() {
             return Err(AllocError::CapacityExhausted);
         }
         let from = self.committed.get();
-        let to = end.next_multiple_of(STEP.max(page::size())).min(self.len);
+        let to = end.next_multiple_of(STEP.max(page::size())).min(self.len());
         // SAFETY: inside the range: RANGE.
-        let fresh = unsafe { self.start.add(from) };
+        let fresh = unsafe { self.start().add(from) };
         // SAFETY: whole pages of the reservation.
         unsafe { vm::commit(fresh, to - from) }.map_err(|_| AllocError::OutOfMemory)?;
         self.committed.set(to);
@@ -149,7 +152,7 @@ impl ReservedRange {
 
     /// Where a block begins in the range.
     fn offset(&self, block: MemoryBlock) -> usize {
-        block.address().wrapping_sub(self.start.addr().get())
+        block.address().wrapping_sub(self.start().addr().get())
     }
 
     fn is_youngest(&self, block: MemoryBlock) -> bool {
@@ -162,7 +165,7 @@ impl ReservedRange {
             return true;
         }
         let offset = self.offset(block);
-        let wrong = if offset >= self.len {
+        let wrong = if offset >= self.len() {
             Some(MisuseKind::ForeignBlock)
         } else {
             (offset + block.len() > self.cursor.get()).then_some(MisuseKind::DoubleRelease)
@@ -182,7 +185,7 @@ impl ReservedRange {
 // * Errors: values; a block that cannot move stays. Identity: the reservation, which stays until the drop.
 unsafe impl MemoryResource for ReservedRange {
     fn allocate(&self, layout: Layout) -> Result<MemoryBlock, AllocError> {
-        let base = self.start.addr().get();
+        let base = self.start().addr().get();
         let address = (base + self.cursor.get()).checked_next_multiple_of(layout.align());
         let start = address.ok_or(AllocError::SizeOverflow)? - base;
         // One byte for nothing, so that the block is known to be the range's.
@@ -191,7 +194,7 @@ unsafe impl MemoryResource for ReservedRange {
         self.cursor.set(end);
         self.live.set(self.live.get() + 1);
         // SAFETY: inside the range: `reach`.
-        Ok(MemoryBlock::new(unsafe { self.start.add(start) }, end - start))
+        Ok(MemoryBlock::new(unsafe { self.start().add(start) }, end - start))
     }
 
     unsafe fn deallocate(&self, block: MemoryBlock, _: Alignment) {
@@ -230,20 +233,20 @@ unsafe impl MemoryResource for ReservedRange {
     }
 
     fn identity(&self) -> ResourceId {
-        ResourceId::new::<RangeKind>(self.start.addr().get())
+        ResourceId::new::<RangeKind>(self.start().addr().get())
     }
 
     fn info(&self) -> ResourceInfo<'_> {
         ResourceInfo::new("reserved range", ThreadSafety::Confined)
             .with_reuse(Reuse::AllTogether)
-            .with_capacity(self.len)
+            .with_capacity(self.len())
     }
 }
 
 // SAFETY: live blocks have at least one byte below the cursor, and nobody else's lie there; only addresses are compared.
 unsafe impl Owns for ReservedRange {
     fn owns(&self, ptr: *const u8) -> bool {
-        ptr.addr().wrapping_sub(self.start.addr().get()) < self.cursor.get()
+        ptr.addr().wrapping_sub(self.start().addr().get()) < self.cursor.get()
     }
 }
 
@@ -256,7 +259,7 @@ impl Collect for ReservedRange {
             return 0;
         }
         // SAFETY: inside the range, or its end: RANGE.
-        let start = unsafe { self.start.add(from) };
+        let start = unsafe { self.start().add(from) };
         // SAFETY: whole pages of the reservation, and no block reaches there: RANGE.
         match unsafe { vm::decommit(start, surplus) } {
             Ok(()) => {
@@ -271,13 +274,13 @@ impl Collect for ReservedRange {
 impl Validate for ReservedRange {
     fn validate(&self) -> Result<(), Violation> {
         let (cursor, committed, live) = (self.cursor.get(), self.committed.get(), self.live.get());
-        if cursor > committed || committed > self.len {
+        if cursor > committed || committed > self.len() {
             let terms = &["cursor", "committed", "len"];
             return Err(Violation::new(
                 "RANGE-1",
                 "cursor <= committed <= len",
                 terms,
-                &[cursor, committed, self.len],
+                &[cursor, committed, self.len()],
             ));
         }
         if live == 0 && cursor != 0 {
@@ -287,21 +290,10 @@ impl Validate for ReservedRange {
     }
 }
 
-impl Drop for ReservedRange {
-    fn drop(&mut self) {
-        let page = page::size();
-        // SAFETY: the guard page before the range is part of the reservation: RANGE.
-        let guard = unsafe { self.start.sub(page) };
-        // A refusal (the process has as many mappings as it may have) leaves the addresses behind.
-        // SAFETY: the whole reservation; blocks of a dropped resource are not used any more.
-        let _ = unsafe { vm::release(guard, self.len + 2 * page) };
-    }
-}
-
 impl fmt::Debug for ReservedRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReservedRange")
-            .field("len", &self.len)
+            .field("len", &self.len())
             .field("committed", &self.committed.get())
             .field("live", &self.live.get())
             .finish_non_exhaustive()

@@ -47,8 +47,13 @@ fn refusals_of_the_kernel_lose_nothing() {
     partition.allocate(layout).unwrap();
     assert_eq!(partition.validate(), Ok(()));
 
-    // Addresses that the kernel does not take back stay reserved.
-    fault::arm(Call::Unmap, 1, 1);
+    // Addresses that the kernel does not take back stay reserved, without memory.
+    let pages = range.pages();
+    // SAFETY: live.
+    unsafe { zeroed.as_ptr().write_bytes(5, zeroed.len()) };
+    fault::arm(Call::Unmap, 1, usize::MAX);
     drop(range);
     fault::disarm();
+    // SAFETY: the range that the kernel kept: only asked about.
+    assert_eq!(unsafe { stratalloc_platform::vm::resident(pages.as_non_null(), pages.len()) }, Ok(0));
 }

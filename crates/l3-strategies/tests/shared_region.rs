@@ -126,6 +126,32 @@ fn what_is_held_goes_with_its_holder_and_what_is_sent_or_kept_stays() {
 
 #[test]
 #[cfg_attr(miri, ignore)]
+fn a_block_that_is_somebody_else_s_by_now_is_left_alone() {
+    for send in [false, true] {
+        let here = region(1 << 16);
+        let there = again(&here);
+        let stale = here.message(100).unwrap();
+        let start = there.pointer(stale.offset()).unwrap();
+        // SAFETY: not given: the other process's block, which is the mistake.
+        unsafe { there.deallocate(stratalloc_resource::MemoryBlock::new(start, 100), Alignment::ONE) };
+        let mut message = there.message(100).unwrap();
+        assert_eq!(message.offset(), stale.offset(), "the same place");
+        message.fill(7);
+        if send {
+            stale.send(0)
+        } else {
+            drop(stale)
+        }
+        assert_eq!(here.usage().live_blocks, 1, "the other's");
+        assert!(here.receive(0).is_none());
+        drop(message);
+        assert_eq!(here.usage().live_blocks, 0);
+        here.validate().unwrap();
+    }
+}
+
+#[test]
+#[cfg_attr(miri, ignore)]
 fn offsets_are_checked() {
     /// Eight bytes at multiples of eight, also where a `u64` asks for less.
     #[repr(C, align(8))]
@@ -194,9 +220,11 @@ fn files_that_are_no_regions_are_refused_for_what_they_are() {
         assert_eq!(attach(), Some(SharedError::Truncated { stated: len, found }));
     }
     std::fs::write(&scratch.0, b"").unwrap();
-    assert!(matches!(attach(), Some(SharedError::Truncated { found: 0, .. })));
+    assert_eq!(attach(), Some(SharedError::Unfinished), "not even its length");
     std::fs::write(&scratch.0, vec![0; 100_000]).unwrap();
-    assert_eq!(attach(), Some(SharedError::NotARegion));
+    assert_eq!(attach(), Some(SharedError::Unfinished), "nothing but its length");
+    change(0, &[0; 8]);
+    assert_eq!(attach(), Some(SharedError::Unfinished), "the magic number comes after its neighbours");
     assert!(matches!(SharedRegion::attach(c"/nowhere/at/all"), Err(SharedError::System(_))));
     assert!(matches!(SharedRegion::attach_descriptor(-1), Err(SharedError::System(_))));
 }
@@ -207,6 +235,12 @@ fn sizes_that_no_region_has_are_refused() {
     for bytes in [0, usize::MAX, isize::MAX.unsigned_abs()] {
         assert_eq!(SharedRegion::create(c"x", bytes).err(), Some(SharedError::BadSize { bytes }));
     }
+    #[cfg(target_pointer_width = "64")]
+    assert_eq!(SharedRegion::create(c"x", 32 << 30).err(), Some(SharedError::BadSize { bytes: 32 << 30 }));
+    // A size is rounded up before it is judged.
+    let page = stratalloc_platform::page::size();
+    assert_eq!(SharedRegion::create(c"x", page).is_ok(), page > 644 * 8);
+    assert!(SharedRegion::create(c"x", (644 * 8_usize).next_multiple_of(page) - page + 1).is_ok());
     let least = region(5 << 10);
     let block = least.allocate(layout(2000, 1)).unwrap();
     assert_eq!(least.allocate(layout(2000, 1)), Err(AllocError::CapacityExhausted));

@@ -14,14 +14,22 @@ use crate::text;
 ///   │ start (ticks) │ id           │     start: the low 32 bits; two processes of one id would have to start 500 days apart, to a tick
 /// ```
 ///
-/// Both sides have to be in one namespace of process ids.
+/// Both sides have to be in one namespace of process ids. A time namespace shifts what the kernel says about starts, so that a process
+/// that runs would pass for another one; whoever is in one with a shift gets no mark.
+///
+/// Ids and ticks begin anew when the machine does: a mark that outlived a reboot, in a file, may be that of a process of now, which then counts
+/// as the one that was marked. (`boot_id` could tell, but containers have it replaced, and then processes that run would pass for dead.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Mark(NonZero<u64>);
 
 impl Mark {
-    /// The calling process; `None` if the kernel does not say (no `/proc`). Some system calls: keep the answer, but not across a `fork`.
+    /// The calling process; `None` if the kernel does not say (no `/proc`), or not to everybody the same (a time namespace with a shift).
+    /// Some system calls: keep the answer, but not across a `fork`.
     #[must_use]
     pub fn own() -> Option<Self> {
+        if is_shifted() {
+            return None;
+        }
         let id = id();
         let start = stat(id)?.start;
         NonZero::new(u64::from(start) << 32 | u64::from(id)).map(Self)
@@ -93,6 +101,20 @@ fn parse(text: &[u8]) -> Option<Stat> {
     Some(Stat { state, threads, start: u32::try_from(start & 0xffff_ffff).ok()? })
 }
 
+/// Whether this process is told other times since the machine's start than most.
+fn is_shifted() -> bool {
+    let mut buffer = [0; 128];
+    // Kernels without time namespaces (before 5.5) have no such file.
+    text::read_file(c"/proc/self/timens_offsets", &mut buffer).is_some_and(shifts_boottime)
+}
+
+/// `monotonic SECONDS NANOSECONDS`, and a line `boottime` likewise: the clock by which starts are told.
+fn shifts_boottime(text: &[u8]) -> bool {
+    let mut lines = text.split(|&byte| byte == b'\n');
+    let shift = lines.find_map(|line| line.strip_prefix(b"boottime"));
+    shift.is_some_and(|shift| shift.iter().any(|byte| !matches!(byte, b' ' | b'0')))
+}
+
 /// Whether there is a process of this id, or the kernel does not say.
 fn exists(id: u32) -> bool {
     const ESRCH: i32 = 3;
@@ -107,7 +129,9 @@ fn exists(id: u32) -> bool {
 
 #[cfg(all(test, not(miri)))]
 mod tests {
+    extern crate alloc;
     extern crate std;
+
     use super::*;
     use std::process::{Command, Stdio};
 
@@ -117,6 +141,43 @@ mod tests {
         assert_eq!(parse(text), Some(Stat { state: b'S', threads: 3, start: 3 }));
         assert_eq!(parse(b"7 (a) S 1"), None);
         assert_eq!(parse(b""), None);
+    }
+
+    #[test]
+    fn a_shift_is_a_number_that_is_not_zero() {
+        let none = b"monotonic          -5         0\nboottime            0         0\n";
+        assert!(!shifts_boottime(none) && !shifts_boottime(b"") && !shifts_boottime(b"monotonic 1 1"));
+        assert!(shifts_boottime(b"monotonic           0         0\nboottime         1000         0\n"));
+        assert!(shifts_boottime(b"boottime           -1         0\n"));
+        assert!(shifts_boottime(b"boottime            0 500000000\n"));
+    }
+
+    /// Who is told another start than the others are would be taken for dead by them.
+    #[test]
+    fn whoever_is_in_a_shifted_time_namespace_gets_no_mark() {
+        const SHIFTED: &str = "STRATALLOC_SHIFTED";
+        if std::env::var_os(SHIFTED).is_some() {
+            assert_eq!(Mark::own(), None);
+            std::println!("no mark");
+            return;
+        }
+        let shifted = || {
+            let mut command = Command::new("unshare");
+            command.args(["--user", "--map-root-user", "--time", "--boottime", "1000", "--fork"]);
+            command.arg(std::env::current_exe().unwrap());
+            command
+        };
+        let may = shifted().arg("--list").stdout(Stdio::null()).stderr(Stdio::null()).status();
+        if !may.is_ok_and(|status| status.success()) {
+            std::eprintln!(
+                "not tried: this user may not make a time namespace, or start an emulated program in it"
+            );
+            return;
+        }
+        let name = "process::mark::tests::whoever_is_in_a_shifted_time_namespace_gets_no_mark";
+        let output = shifted().args(["--exact", name, "--nocapture"]).env(SHIFTED, "1").output().unwrap();
+        let said = alloc::string::String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("no mark"), "{said}");
     }
 
     #[test]

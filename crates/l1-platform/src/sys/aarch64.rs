@@ -5,12 +5,14 @@ use core::arch::{asm, naked_asm};
 /// Numbers from the kernel's `include/uapi/asm-generic/unistd.h`.
 pub(crate) mod nr {
     pub(crate) const FCNTL: usize = 25;
+    pub(crate) const UNLINKAT: usize = 35;
     pub(crate) const FTRUNCATE: usize = 46;
+    pub(crate) const FALLOCATE: usize = 47;
     pub(crate) const OPENAT: usize = 56;
     pub(crate) const CLOSE: usize = 57;
-    pub(crate) const LSEEK: usize = 62;
     pub(crate) const READ: usize = 63;
     pub(crate) const WRITE: usize = 64;
+    pub(crate) const FSTAT: usize = 80;
     pub(crate) const EXIT_GROUP: usize = 94;
     pub(crate) const SCHED_GETAFFINITY: usize = 123;
     pub(crate) const SCHED_YIELD: usize = 124;
@@ -34,6 +36,9 @@ pub(crate) mod nr {
     pub(crate) const PRLIMIT64: usize = 261;
     pub(crate) const MEMFD_CREATE: usize = 279;
 }
+
+/// Where `struct stat` of `FSTAT` has the size of the file, a 64-bit number.
+pub(crate) const SIZE_IN_STAT: usize = 48;
 
 /// One system call; the raw answer.
 ///

@@ -21,7 +21,9 @@ pub(crate) mod nr {
     pub(crate) const GETCPU: usize = 0;
     pub(crate) const RT_SIGPROCMASK: usize = 0;
     pub(crate) const MMAP: usize = 0;
-    pub(crate) const LSEEK: usize = 0;
+    pub(crate) const FSTAT: usize = 0;
+    pub(crate) const FALLOCATE: usize = 0;
+    pub(crate) const UNLINKAT: usize = 0;
     pub(crate) const KILL: usize = 0;
     pub(crate) const FCNTL: usize = 0;
     pub(crate) const FTRUNCATE: usize = 0;
@@ -30,6 +32,9 @@ pub(crate) mod nr {
     pub(crate) const SIGALTSTACK: usize = 0;
     pub(crate) const TGKILL: usize = 0;
 }
+
+/// Nobody fills a `struct stat`.
+pub(crate) const SIZE_IN_STAT: usize = 0;
 
 /// There are no signals.
 pub(crate) const STACK_POINTER_IN_CONTEXT: usize = 0;

@@ -29,7 +29,7 @@ compile_error!(
     "stratalloc-platform has system-call numbers for x86-64, aarch64 and x86 only: add src/sys/<arch>.rs"
 );
 
-pub(crate) use arch::{STACK_POINTER_IN_CONTEXT, call_on_stack, nr, signal_return};
+pub(crate) use arch::{SIZE_IN_STAT, STACK_POINTER_IN_CONTEXT, call_on_stack, nr, signal_return};
 
 /// The highest number that the kernel uses to say "this is an error" (`MAX_ERRNO`).
 const MAX_ERROR: usize = 4095;
@@ -96,6 +96,30 @@ pub(crate) fn open(path: &CStr, flags: usize) -> Result<Fd, OsError> {
 pub(crate) fn close(fd: Fd) {
     // SAFETY: close touches no memory; `fd` is ours to close by this module's callers, who own it.
     let _ = unsafe { call(nr::CLOSE, [word(fd), 0, 0, 0, 0, 0]) };
+}
+
+/// Removes the name `path` of a file, which goes when nobody has it open or mapped any more.
+pub(crate) fn remove(path: &CStr) -> Result<(), OsError> {
+    let args = [word(AT_FDCWD), path.as_ptr().expose_provenance(), 0, 0, 0, 0];
+    // SAFETY: unlinkat reads the NUL-terminated `path` and writes no memory.
+    unsafe { call(nr::UNLINKAT, args) }.map(drop)
+}
+
+/// Sets aside space for the first `size` bytes of a file, and makes it so long if it is shorter. Interrupted calls are repeated.
+pub(crate) fn allocate(fd: Fd, size: usize) -> Result<(), OsError> {
+    // A kernel with 32 bits takes each of the two 64-bit numbers in two registers.
+    let args = if cfg!(target_pointer_width = "32") {
+        [word(fd), 0, 0, 0, size, 0]
+    } else {
+        [word(fd), 0, 0, size, 0, 0]
+    };
+    loop {
+        // SAFETY: fallocate changes the file's space and touches no memory.
+        match unsafe { call(nr::FALLOCATE, args) } {
+            Err(error) if error.code() == EINTR => {}
+            answer => return answer.map(drop),
+        }
+    }
 }
 
 /// Reads into `buffer`; zero means end of file. Interrupted calls are repeated.

@@ -11,7 +11,6 @@ pub(crate) mod nr {
     pub(crate) const READ: usize = 3;
     pub(crate) const WRITE: usize = 4;
     pub(crate) const CLOSE: usize = 6;
-    pub(crate) const LSEEK: usize = 19;
     pub(crate) const GETPID: usize = 20;
     pub(crate) const KILL: usize = 37;
     pub(crate) const GETRUSAGE: usize = 77;
@@ -24,6 +23,8 @@ pub(crate) mod nr {
     pub(crate) const RT_SIGPROCMASK: usize = 175;
     pub(crate) const SIGALTSTACK: usize = 186;
     pub(crate) const MMAP: usize = 192;
+    /// `fstat64`.
+    pub(crate) const FSTAT: usize = 197;
     pub(crate) const MINCORE: usize = 218;
     pub(crate) const MADVISE: usize = 219;
     pub(crate) const FCNTL: usize = 221;
@@ -33,11 +34,16 @@ pub(crate) mod nr {
     pub(crate) const TGKILL: usize = 270;
     pub(crate) const MBIND: usize = 274;
     pub(crate) const OPENAT: usize = 295;
+    pub(crate) const UNLINKAT: usize = 301;
     pub(crate) const MOVE_PAGES: usize = 317;
     pub(crate) const GETCPU: usize = 318;
+    pub(crate) const FALLOCATE: usize = 324;
     pub(crate) const PRLIMIT64: usize = 340;
     pub(crate) const MEMFD_CREATE: usize = 356;
 }
+
+/// Where `struct stat` of `FSTAT` has the size of the file, a 64-bit number.
+pub(crate) const SIZE_IN_STAT: usize = 44;
 
 /// One system call; the raw answer.
 ///

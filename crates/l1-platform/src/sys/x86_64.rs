@@ -7,7 +7,7 @@ pub(crate) mod nr {
     pub(crate) const READ: usize = 0;
     pub(crate) const WRITE: usize = 1;
     pub(crate) const CLOSE: usize = 3;
-    pub(crate) const LSEEK: usize = 8;
+    pub(crate) const FSTAT: usize = 5;
     pub(crate) const MMAP: usize = 9;
     pub(crate) const MPROTECT: usize = 10;
     pub(crate) const MUNMAP: usize = 11;
@@ -29,11 +29,16 @@ pub(crate) mod nr {
     pub(crate) const TGKILL: usize = 234;
     pub(crate) const MBIND: usize = 237;
     pub(crate) const OPENAT: usize = 257;
+    pub(crate) const UNLINKAT: usize = 263;
     pub(crate) const MOVE_PAGES: usize = 279;
+    pub(crate) const FALLOCATE: usize = 285;
     pub(crate) const PRLIMIT64: usize = 302;
     pub(crate) const GETCPU: usize = 309;
     pub(crate) const MEMFD_CREATE: usize = 319;
 }
+
+/// Where `struct stat` of `FSTAT` has the size of the file, a 64-bit number.
+pub(crate) const SIZE_IN_STAT: usize = 48;
 
 /// One system call; the raw answer.
 ///

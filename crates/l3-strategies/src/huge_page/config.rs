@@ -4,6 +4,22 @@ use stratalloc_platform::page;
 
 use super::report::PageKind;
 
+/// A kind of pages that has to be asked for: [`PageKind`] without the plain ones, which there always are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Huge {
+    Explicit(usize),
+    Transparent,
+}
+
+impl Huge {
+    pub(super) const fn kind(self) -> PageKind {
+        match self {
+            Self::Explicit(size) => PageKind::Explicit(size),
+            Self::Transparent => PageKind::Transparent,
+        }
+    }
+}
+
 /// How much memory, and which kinds of pages may be tried for it.
 ///
 /// ```
@@ -59,14 +75,14 @@ impl HugePageConfig {
         self
     }
 
-    /// The kinds of pages in the order in which they are tried, and whether they may be. Plain pages need not be asked for.
-    pub(super) fn kinds(&self) -> [(PageKind, bool); 3] {
+    /// The kinds of huge pages in the order in which they are tried, and whether they may be.
+    pub(super) fn kinds(&self) -> [(Huge, bool); 3] {
         // Without an address space for 1 GiB pages there are none.
         let gigantic = 1_usize << 30;
         [
-            (PageKind::Explicit(gigantic), self.gigantic),
-            (PageKind::Explicit(page::huge_size()), self.explicit),
-            (PageKind::Transparent, self.transparent),
+            (Huge::Explicit(gigantic), self.gigantic),
+            (Huge::Explicit(page::huge_size()), self.explicit),
+            (Huge::Transparent, self.transparent),
         ]
     }
 }

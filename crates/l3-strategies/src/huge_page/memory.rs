@@ -8,8 +8,9 @@ use stratalloc_platform::vm::{self, OsError};
 use stratalloc_platform::{page, thp};
 use stratalloc_resource::{AllocError, MemoryBlock};
 
-use super::config::HugePageConfig;
+use super::config::{Huge, HugePageConfig};
 use super::report::{Declined, HugePageReport, PageKind, WhyNot};
+use crate::reservation::GuardedReservation;
 
 /// Memory in huge pages, if there are any; see the [module](super).
 ///
@@ -24,10 +25,9 @@ use super::report::{Declined, HugePageReport, PageKind, WhyNot};
 /// heap.allocate(Layout::new::<[u64; 100_000]>())?;
 /// # Ok::<(), stratalloc_resource::AllocError>(())
 /// ```
-// Invariant MEMORY: `outer` is one mapping of this value's own, or of several pieces of one reservation; `memory` its accessible part.
+// Invariant MEMORY: all memory of `reservation` is committed.
 pub struct HugePages {
-    outer: MemoryBlock,
-    memory: MemoryBlock,
+    reservation: GuardedReservation,
     kind: PageKind,
     declined: [Option<Declined>; 3],
 }
@@ -36,9 +36,6 @@ pub struct HugePages {
 unsafe impl Send for HugePages {}
 // SAFETY: shared references read what never changes, and ask the kernel.
 unsafe impl Sync for HugePages {}
-
-/// A mapping and its accessible part.
-type Mapping = (MemoryBlock, MemoryBlock);
 
 impl HugePages {
     /// Gets memory of the best kind that the configuration allows and the machine has.
@@ -49,27 +46,28 @@ impl HugePages {
     /// or none could be made resident. That better pages were declined is no error; see [`declined`](Self::declined).
     pub fn new(config: HugePageConfig) -> Result<Self, AllocError> {
         let mut declined = [None; 3];
-        for (place, (kind, allowed)) in declined.iter_mut().zip(config.kinds()) {
+        for (place, (huge, allowed)) in declined.iter_mut().zip(config.kinds()) {
+            let kind = huge.kind();
             // Nobody wants to hear of 1 GiB pages who did not ask for them.
             let silent = !allowed && kind == PageKind::Explicit(1 << 30);
-            match if allowed { attempt(config.bytes, kind) } else { Err(WhyNot::NotAsked) } {
-                Ok(mapping) => return Self::finish(mapping, kind, declined, config),
+            match if allowed { attempt(config.bytes, huge) } else { Err(WhyNot::NotAsked) } {
+                Ok(reservation) => return Self::finish(reservation, kind, declined, config),
                 Err(why) if !silent => *place = Some(Declined { kind, why }),
                 Err(_) => {}
             }
         }
         let len = rounded(config.bytes, page::size()).ok_or(AllocError::SizeOverflow)?;
-        let mapping = guarded(len).map_err(|_| AllocError::OutOfMemory)?;
-        Self::finish(mapping, PageKind::Plain, declined, config)
+        let reservation = committed(len).map_err(|_| AllocError::OutOfMemory)?;
+        Self::finish(reservation, PageKind::Plain, declined, config)
     }
 
     fn finish(
-        (outer, memory): Mapping,
+        reservation: GuardedReservation,
         kind: PageKind,
         declined: [Option<Declined>; 3],
         config: HugePageConfig,
     ) -> Result<Self, AllocError> {
-        let this = Self { outer, memory, kind, declined };
+        let this = Self { reservation, kind, declined };
         if config.populate {
             this.populate()?;
         }
@@ -79,14 +77,14 @@ impl HugePages {
     /// Makes every page resident.
     fn populate(&self) -> Result<(), AllocError> {
         // SAFETY: MEMORY: committed, and ours.
-        match unsafe { vm::prefault(self.memory.as_non_null(), self.memory.len()) } {
+        match unsafe { vm::prefault(self.memory().as_non_null(), self.memory().len()) } {
             Ok(()) => Ok(()),
             Err(error) if error.is_out_of_memory() => Err(AllocError::OutOfMemory),
             // A kernel that cannot (before 5.14): one write per page does the same.
             Err(_) => {
-                for offset in (0..self.memory.len()).step_by(page::size()) {
+                for offset in (0..self.memory().len()).step_by(page::size()) {
                     // SAFETY: MEMORY: inside.
-                    let place = unsafe { self.memory.as_non_null().add(offset) };
+                    let place = unsafe { self.memory().as_non_null().add(offset) };
                     // SAFETY: as above; nobody has the memory yet.
                     unsafe { place.write_volatile(0) };
                 }
@@ -98,14 +96,14 @@ impl HugePages {
     /// Where it lies, and how much it is: at least what was asked for.
     #[must_use]
     pub const fn memory(&self) -> MemoryBlock {
-        self.memory
+        self.reservation.memory()
     }
 
     /// The memory, for a strategy over a slice.
     #[must_use]
     pub const fn as_uninit_mut(&mut self) -> &mut [MaybeUninit<u8>] {
         // SAFETY: MEMORY: valid, and `&mut self` makes it the only access.
-        unsafe { slice::from_raw_parts_mut(self.memory.as_ptr().cast(), self.memory.len()) }
+        unsafe { slice::from_raw_parts_mut(self.memory().as_ptr().cast(), self.memory().len()) }
     }
 
     /// The kind of pages that was got.
@@ -122,24 +120,24 @@ impl HugePages {
     /// Asks the kernel what is huge now; see [`HugePageArena`](super::HugePageArena).
     #[must_use]
     pub fn report(&self) -> HugePageReport {
-        let range = self.memory.address()..self.memory.end_address();
-        let (kind, bytes) = (self.kind, self.memory.len());
+        let range = self.memory().address()..self.memory().end_address();
+        let (kind, bytes) = (self.kind, self.memory().len());
         HugePageReport { kind, bytes, mapped: thp::mapped(range), declined: self.declined }
     }
 }
 
-/// Memory in pages of one kind, or why not.
-fn attempt(bytes: usize, kind: PageKind) -> Result<Mapping, WhyNot> {
+/// Memory in huge pages of one kind, or why not.
+fn attempt(bytes: usize, kind: Huge) -> Result<GuardedReservation, WhyNot> {
     // What no address space holds is refused by the last attempt, for plain pages.
     let round = |page| rounded(bytes, page).ok_or(WhyNot::Refused(OsError::OUT_OF_MEMORY));
     match kind {
-        PageKind::Explicit(page) => match round(page)? {
+        Huge::Explicit(page) => match round(page)? {
             len if len - bytes > bytes => Err(WhyNot::RequestTooSmall),
             len => explicit(len, page),
         },
-        PageKind::Transparent | PageKind::Plain if bytes < page::huge_size() => Err(WhyNot::RequestTooSmall),
+        Huge::Transparent if bytes < page::huge_size() => Err(WhyNot::RequestTooSmall),
         // Not rounded to huge pages: the kernel uses small ones for the rest.
-        PageKind::Transparent | PageKind::Plain => transparent(round(page::size())?),
+        Huge::Transparent => transparent(round(page::size())?),
     }
 }
 
@@ -148,75 +146,41 @@ fn rounded(bytes: usize, page: usize) -> Option<usize> {
     bytes.max(1).checked_next_multiple_of(page).filter(|&len| len <= isize::MAX.unsigned_abs() / 2)
 }
 
-fn explicit(len: usize, page: usize) -> Result<Mapping, WhyNot> {
-    match vm::reserve_huge(len, page) {
-        Ok(start) => Ok((MemoryBlock::new(start, len), MemoryBlock::new(start, len))),
-        Err(error) => Err(match thp::explicit_of(page) {
-            None => WhyNot::NoSuchPages,
-            Some(pool) if error.is_out_of_memory() => {
-                let free = usize::try_from(pool.free).unwrap_or(usize::MAX);
-                let needed = len / page;
-                if free < needed { WhyNot::TooFewFree { needed, free } } else { WhyNot::Refused(error) }
-            }
-            Some(_) => WhyNot::Refused(error),
-        }),
-    }
+fn explicit(len: usize, page: usize) -> Result<GuardedReservation, WhyNot> {
+    GuardedReservation::huge(len, page).map_err(|error| match thp::explicit_of(page) {
+        None => WhyNot::NoSuchPages,
+        Some(pool) if error.is_out_of_memory() => {
+            let free = usize::try_from(pool.free).unwrap_or(usize::MAX);
+            let needed = len / page;
+            if free < needed { WhyNot::TooFewFree { needed, free } } else { WhyNot::Refused(error) }
+        }
+        Some(_) => WhyNot::Refused(error),
+    })
 }
 
-fn transparent(len: usize) -> Result<Mapping, WhyNot> {
+fn transparent(len: usize) -> Result<GuardedReservation, WhyNot> {
     if thp::mode() == thp::Mode::Never {
         return Err(WhyNot::SwitchedOff);
     }
-    let (outer, memory) = guarded(len).map_err(WhyNot::Refused)?;
+    let reservation = committed(len).map_err(WhyNot::Refused)?;
     // SAFETY: the memory just mapped.
-    match unsafe { vm::advise_huge(memory.as_non_null(), len, true) } {
-        Ok(()) => Ok((outer, memory)),
-        Err(error) => {
-            release(outer);
-            Err(WhyNot::Refused(error))
-        }
-    }
+    unsafe { vm::advise_huge(reservation.memory().as_non_null(), len, true) }.map_err(WhyNot::Refused)?;
+    Ok(reservation)
 }
 
 /// Maps `len` bytes, aligned to huge pages, between two guards.
-fn guarded(len: usize) -> Result<Mapping, OsError> {
-    // As large as a huge page, so that the memory keeps the alignment of the reservation.
-    let guard = page::huge_size();
-    let outer = len.checked_add(2 * guard).ok_or(OsError::OUT_OF_MEMORY)?;
-    let start = vm::reserve(outer, guard, vm::Access::None)?;
-    let outer = MemoryBlock::new(start, outer);
-    // SAFETY: inside.
-    let memory = MemoryBlock::new(unsafe { start.add(guard) }, len);
+fn committed(len: usize) -> Result<GuardedReservation, OsError> {
+    // Guards as large as a huge page, so that the memory keeps the alignment of the reservation.
+    let reservation = GuardedReservation::new(len, page::huge_size(), page::huge_size())?;
     // SAFETY: inside the reservation just made.
-    match unsafe { vm::commit(memory.as_non_null(), len) } {
-        Ok(()) => Ok((outer, memory)),
-        Err(error) => {
-            release(outer);
-            Err(error)
-        }
-    }
-}
-
-/// Gives a mapping back that nobody uses.
-fn release(outer: MemoryBlock) {
-    // SAFETY: MEMORY; not used any more (callers).
-    if unsafe { vm::release(outer.as_non_null(), outer.len()) }.is_err() {
-        // Its addresses are lost, its memory need not be.
-        // SAFETY: as above; still mapped, since the release was refused.
-        let _ = unsafe { vm::purge(outer.as_non_null(), outer.len()) };
-    }
-}
-
-impl Drop for HugePages {
-    fn drop(&mut self) {
-        release(self.outer);
-    }
+    unsafe { vm::commit(reservation.memory().as_non_null(), len) }?;
+    Ok(reservation)
 }
 
 impl fmt::Debug for HugePages {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HugePages")
-            .field("memory", &self.memory)
+            .field("memory", &self.memory())
             .field("kind", &self.kind)
             .finish_non_exhaustive()
     }

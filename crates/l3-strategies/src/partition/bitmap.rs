@@ -49,9 +49,24 @@ impl Bitmap {
             let end = start.checked_add(length).filter(|&end| end <= self.count)?;
             match self.last_used(start, end) {
                 None => return Some(start),
-                Some(used) => start = align(used + 1)?,
+                // Over the rest of its run at once: `length` and `align` have nothing to find there.
+                Some(used) => start = align(self.first_free(used + 1))?,
             }
         }
+    }
+
+    /// The first free page at or behind `start`; it may be the one behind the last.
+    fn first_free(&self, start: usize) -> usize {
+        let (mut index, mut skipped) = (start / BITS, start % BITS);
+        while let Some(word) = self.words().get(index) {
+            // As if the pages below `start` were used.
+            let free = !word.get() & (u64::MAX << skipped);
+            if free != 0 {
+                return index * BITS + free.trailing_zeros() as usize;
+            }
+            (index, skipped) = (index + 1, 0);
+        }
+        index * BITS
     }
 
     /// The last used page in `start .. end`.
@@ -131,8 +146,14 @@ mod tests {
             let expected = (0..COUNT)
                 .step_by(step)
                 .find(|&start| start + length <= COUNT && !plain[start..start + length].contains(&true));
-            let found = bitmap.find(length, |place| Some(place.next_multiple_of(step)));
+            let looks = Cell::new(0);
+            let found = bitmap.find(length, |place| {
+                looks.set(looks.get() + 1);
+                Some(place.next_multiple_of(step))
+            });
             assert_eq!(found, expected, "{length} {step}");
+            let runs = 1 + plain.chunk_by(|one, other| one == other).filter(|run| run[0]).count();
+            assert!(looks.get() <= runs, "{} places for {runs} runs", looks.get());
             let (start, used) = match found {
                 Some(start) if random >> 13 & 1 == 0 => (start, true),
                 _ => ((random >> 15) % (COUNT - length), false),

@@ -27,7 +27,7 @@
 //! | operation | cost |
 //! | --- | --- |
 //! | `allocate`, `deallocate` | the strategy's: O(1) |
-//! | a chunk more or less | one system call (`mprotect`; `mmap`), and a search in the bitmap: a word per 64 pages ever used |
+//! | a chunk more or less | one system call (`mprotect`; `mmap`), and a search in the bitmap: a word per 64 pages ever used, a step per gap that is too small |
 //! | `owns` | O(1): one subtraction, one comparison |
 //! | `collect` | the strategy's search for empty chunks; their pages go back, their addresses stay |
 //! | memory | the strategy's; a bit per page; guards are addresses only |

@@ -13,6 +13,7 @@ use stratalloc_resource::{
 use super::bitmap::Bitmap;
 use super::config::PartitionConfig;
 use crate::misuse::{self, CHECKED, MisuseKind};
+use crate::reservation::GuardedReservation;
 
 /// An address range that gives pages, lowest addresses first, and takes them back; see the [module](super).
 ///
@@ -30,16 +31,13 @@ use crate::misuse::{self, CHECKED, MisuseKind};
 // Equations, checked by `validate`:
 // PART-1  used pages == live pages
 // PART-2  edge ≤ pages
-// Invariant RANGE: `outer` is one reservation of this value's own, `pages` its part between the guards. Pages whose bit is set are
-// committed and in a live block; the others are nobody's.
+// Invariant RANGE: of the pages of `reservation` those whose bit is set are committed and in a live block; the others are nobody's.
 pub struct PartitionRange {
-    outer: MemoryBlock,
-    pages: MemoryBlock,
+    reservation: GuardedReservation,
     map: Bitmap,
     live: Cell<usize>,
     /// Whether the kernel once refused to take pages back: then some free ones may not read as zero.
     stale: Cell<bool>,
-    keep: bool,
 }
 
 // SAFETY: the pointers lead to mappings that only this value uses. (Not `Sync`: cells.)
@@ -60,19 +58,19 @@ impl PartitionRange {
         let bytes = whole(config.bytes).ok_or(AllocError::SizeOverflow)?;
         let guard = config.guards.checked_mul(page).ok_or(AllocError::SizeOverflow)?;
         let both = guard.checked_mul(2).and_then(|guards| guards.checked_add(bytes));
-        let len = both.filter(|&len| len <= isize::MAX.unsigned_abs()).ok_or(AllocError::SizeOverflow)?;
+        if both.is_none_or(|whole| whole > isize::MAX.unsigned_abs()) {
+            return Err(AllocError::SizeOverflow);
+        }
         let map = Bitmap::new(bytes / page)?;
-        let start = vm::reserve(len, page, vm::Access::None).map_err(|_| AllocError::OutOfMemory)?;
-        // SAFETY: inside the reservation.
-        let first = unsafe { start.add(guard) };
-        let (outer, pages) = (MemoryBlock::new(start, len), MemoryBlock::new(first, bytes));
-        Ok(Self { outer, pages, map, live: Cell::new(0), stale: Cell::new(false), keep: config.keep })
+        let reservation = GuardedReservation::new(bytes, guard, page).map_err(|_| AllocError::OutOfMemory)?;
+        let reservation = reservation.keeping_addresses(config.keep);
+        Ok(Self { reservation, map, live: Cell::new(0), stale: Cell::new(false) })
     }
 
     /// All that it can ever hand out; live or not.
     #[must_use]
     pub const fn pages(&self) -> MemoryBlock {
-        self.pages
+        self.reservation.memory()
     }
 
     /// Bytes in live blocks: those behind which there may be memory.
@@ -83,7 +81,7 @@ impl PartitionRange {
 
     /// The pages of a block, as numbers. `len` may be anything between request and block.
     fn numbers(&self, block: MemoryBlock) -> (usize, usize) {
-        let first = (block.address() - self.pages.address()) / page::size();
+        let first = (block.address() - self.pages().address()) / page::size();
         (first, first + block.len().max(1).div_ceil(page::size()))
     }
 
@@ -92,7 +90,7 @@ impl PartitionRange {
         if !CHECKED {
             return true;
         }
-        let wrong = if !self.pages.contains(block.as_ptr()) {
+        let wrong = if !self.pages().contains(block.as_ptr()) {
             Some(MisuseKind::ForeignBlock)
         } else if !block.address().is_multiple_of(page::size()) {
             Some(MisuseKind::InteriorPointer)
@@ -131,12 +129,12 @@ unsafe impl MemoryResource for PartitionRange {
         let count = layout.size().max(1).div_ceil(page);
         // From a page's number to that of the first one at or behind it with an aligned address.
         let align = |number: usize| {
-            let address = self.pages.address().checked_add(number.checked_mul(page)?)?;
-            Some((address.checked_next_multiple_of(layout.align())? - self.pages.address()) / page)
+            let address = self.pages().address().checked_add(number.checked_mul(page)?)?;
+            Some((address.checked_next_multiple_of(layout.align())? - self.pages().address()) / page)
         };
         let first = self.map.find(count, align).ok_or(AllocError::CapacityExhausted)?;
         // SAFETY: inside the range: `find`.
-        let start = unsafe { self.pages.as_non_null().add(first * page) };
+        let start = unsafe { self.pages().as_non_null().add(first * page) };
         let block = MemoryBlock::new(start, count * page);
         // SAFETY: RANGE.
         unsafe { vm::commit(start, block.len()) }.map_err(|_| AllocError::OutOfMemory)?;
@@ -166,13 +164,13 @@ unsafe impl MemoryResource for PartitionRange {
     }
 
     fn identity(&self) -> ResourceId {
-        ResourceId::new::<PartitionRangeKind>(self.pages.address())
+        ResourceId::new::<PartitionRangeKind>(self.pages().address())
     }
 
     fn info(&self) -> ResourceInfo<'_> {
         ResourceInfo::new("partition range", ThreadSafety::Confined)
-            .with_capacity(self.pages.len())
-            .with_max_size(self.pages.len())
+            .with_capacity(self.pages().len())
+            .with_max_size(self.pages().len())
     }
 }
 
@@ -180,7 +178,7 @@ unsafe impl MemoryResource for PartitionRange {
 unsafe impl Owns for PartitionRange {
     #[inline]
     fn owns(&self, ptr: *const u8) -> bool {
-        self.pages.contains(ptr)
+        self.pages().contains(ptr)
     }
 }
 
@@ -199,19 +197,10 @@ impl Validate for PartitionRange {
     }
 }
 
-impl Drop for PartitionRange {
-    fn drop(&mut self) {
-        // SAFETY: RANGE; whoever drops a resource promises that its blocks are not used any more.
-        if self.keep || unsafe { vm::release(self.outer.as_non_null(), self.outer.len()) }.is_err() {
-            self.decommit(self.pages);
-        }
-    }
-}
-
 impl fmt::Debug for PartitionRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PartitionRange")
-            .field("pages", &self.pages)
+            .field("pages", &self.pages())
             .field("committed", &self.committed())
             .finish_non_exhaustive()
     }

@@ -43,6 +43,14 @@ impl Bin {
     }
 }
 
+/// All rows: the map of their columns, and whether the map of rows says that one is marked. Behind the last row nothing is to be marked.
+pub(super) fn rows<'w>(words: &'w Words<'_>) -> impl Iterator<Item = (u64, bool)> + 'w {
+    (0..u64::from(u64::BITS)).map(move |row| {
+        let columns = if row < ROWS { words.get(AT_COLUMN_MAPS + row) } else { 0 };
+        (columns, words.get(AT_ROW_MAP) >> row & 1 != 0)
+    })
+}
+
 /// All bins with their first block.
 pub(super) fn all<'w>(words: &'w Words<'_>) -> impl Iterator<Item = (Bin, u64, bool)> + 'w {
     (0..ROWS).flat_map(move |row| (0..COLUMNS).map(move |column| Bin { row, column })).map(move |bin| {
@@ -98,7 +106,7 @@ impl Change<'_, '_> {
             self.set(AT_COLUMN_MAPS + bin.row, columns | 1 << bin.column);
             self.set(AT_ROW_MAP, self.get(AT_ROW_MAP) | 1 << bin.row);
         } else {
-            self.set(first + BACK, at);
+            self.set(block::beside(first, BACK), at);
         }
         self.set(bin.index(), at);
     }
@@ -108,10 +116,10 @@ impl Change<'_, '_> {
         let bin = Bin::of(size);
         let (next, back) = (self.get(at + LINK), self.get(at + BACK));
         if next != 0 {
-            self.set(next + BACK, back);
+            self.set(block::beside(next, BACK), back);
         }
         if back != 0 {
-            self.set(back + LINK, next);
+            self.set(block::beside(back, LINK), next);
             return;
         }
         self.set(bin.index(), next);

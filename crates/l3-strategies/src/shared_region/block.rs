@@ -87,6 +87,11 @@ pub(super) const BACK: u64 = 3;
 /// The message's length, where the block is not free.
 pub(super) const LENGTH: u64 = 3;
 
+/// The word `field` of the header at a place that was read from memory, which others write: no word, if there is none.
+pub(super) const fn beside(at: u64, field: u64) -> u64 {
+    at.saturating_add(field)
+}
+
 impl Change<'_, '_> {
     /// Writes a new header's first two words.
     pub(super) fn write_header(&mut self, at: u64, head: Head, previous: u64) {

@@ -39,10 +39,19 @@ pub(super) fn lay_out(words: &Words<'_>) {
     change.commit();
 }
 
-/// A block of `size` words for `owner`, its payload aligned to `align` bytes; where it begins.
-pub(super) fn allocate(words: &Words<'_>, (size, align): (u64, u64), length: u64, owner: u64) -> Option<u64> {
-    let found = bins::find(words, search_words(size, align))?;
-    let head = block::read(words, found).filter(|head| head.state == State::Free)?;
+/// A block of at least `size` words for `owner`, its payload aligned to `align` bytes; where it begins, and its size.
+///
+/// Both are computed from one reading of one header: what a process that scribbles makes of the words meanwhile does not change them.
+pub(super) fn allocate(
+    words: &Words<'_>,
+    (size, align): (u64, u64),
+    length: u64,
+    owner: u64,
+) -> Option<(u64, u64)> {
+    let needed = search_words(size, align);
+    let found = bins::find(words, needed)?;
+    // A bin says how large its blocks are at least, the header how large this one is. They may differ after somebody scribbled.
+    let head = block::read(words, found).filter(|head| head.state == State::Free && head.size >= needed)?;
     let mut change = Change::new(words);
     change.remove(found, head.size);
     let (at, room) = cut_gap(&mut change, words, found, head.size, align);
@@ -51,7 +60,7 @@ pub(super) fn allocate(words: &Words<'_>, (size, align): (u64, u64), length: u64
     change.add(AT_LIVE_BLOCKS, 1);
     change.add(AT_LIVE_WORDS, difference(kept));
     change.commit();
-    Some(at)
+    Some((at, kept))
 }
 
 /// Frees what lies before the first aligned payload; where the block begins then, and its size.
@@ -128,27 +137,42 @@ pub(super) fn free(words: &Words<'_>, at: u64, head: Head) -> u64 {
 
 /// Takes the block at `at` out of its bin if it is free; its size, or 0. Its header is erased.
 fn detach(change: &mut Change<'_, '_>, words: &Words<'_>, at: u64) -> u64 {
-    let Some(head) = block::read(words, at).filter(|head| head.state == State::Free) else { return 0 };
-    change.remove(at, head.size);
-    change.erase(at);
-    head.size
+    let size = free_size(words, at);
+    if size != 0 {
+        take_out(change, at, size);
+    }
+    size
 }
 
-/// Changes a held block's size in place; false if there is no room.
-pub(super) fn resize(words: &Words<'_>, at: u64, head: Head, size: u64, length: u64) -> bool {
-    let mut change = Change::new(words);
+/// The size of the block at `at` if it is free, or 0.
+fn free_size(words: &Words<'_>, at: u64) -> u64 {
+    block::read(words, at).filter(|head| head.state == State::Free).map_or(0, |head| head.size)
+}
+
+/// Takes a free block out of its bin and erases its header.
+fn take_out(change: &mut Change<'_, '_>, at: u64, size: u64) {
+    change.remove(at, size);
+    change.erase(at);
+}
+
+/// Changes a held block's size in place to at least `size`; what it is then, or `None` if there is no room.
+pub(super) fn resize(words: &Words<'_>, at: u64, head: Head, size: u64, length: u64) -> Option<u64> {
     let next = at + head.size;
-    let behind =
-        block::read(words, next).filter(|head| head.state == State::Free).map_or(0, |head| head.size);
-    if size > head.size + behind {
-        return false;
+    // Read once: see `allocate`.
+    let behind = free_size(words, next);
+    let room = head.size + behind;
+    if size > room {
+        return None;
     }
-    let room = head.size + detach(&mut change, words, next);
+    let mut change = Change::new(words);
+    if behind != 0 {
+        take_out(&mut change, next, behind);
+    }
     let kept = occupy(&mut change, words, (at, room), size, head.owner);
     change.set(at + LENGTH, length);
     change.add(AT_LIVE_WORDS, difference(kept) - difference(head.size));
     change.commit();
-    true
+    Some(kept)
 }
 
 /// Hands a held block to a queue: it is nobody's until somebody receives it.
@@ -160,7 +184,7 @@ pub(super) fn send(words: &Words<'_>, at: u64, head: Head, queue: u64) {
     change.set(at + LINK, 0);
     match change.get(last) {
         0 => change.set(first, at),
-        tail => change.set(tail + LINK, at),
+        tail => change.set(block::beside(tail, LINK), at),
     }
     change.set(last, at);
     change.commit();

@@ -66,12 +66,18 @@ impl<'w, 'r> Change<'w, 'r> {
 }
 
 /// Undoes what the last operation left, if it was not committed; for whoever has the lock.
+///
+/// A word that has its old value already is not stored to. The last one of a journal may never have been written, because there was no
+/// memory for its page, which killed the writer (`SIGBUS`): storing there would kill everybody who comes to undo it.
 pub(super) fn undo(words: &Words<'_>) {
     let mut count = words.get(AT_JOURNAL_COUNT).min(JOURNAL);
     while count > 0 {
         count -= 1;
         let entry = AT_JOURNAL + 2 * count;
-        words.set(words.get(entry), words.get(entry + 1));
+        let (index, old) = (words.get(entry), words.get(entry + 1));
+        if words.get(index) != old {
+            words.set(index, old);
+        }
     }
     words.set(AT_JOURNAL_COUNT, 0);
 }

@@ -89,7 +89,7 @@ pub(super) const LAYOUT: u64 = {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SharedError {
-    /// The size asked for is below the smallest region or above the largest.
+    /// The size asked for, in whole pages, is below the smallest region or above the largest.
     BadSize {
         /// What was asked for.
         bytes: usize,
@@ -110,11 +110,12 @@ pub enum SharedError {
         /// The bytes that are.
         found: u64,
     },
-    /// Its maker has not finished it: try again, unless that process is dead.
+    /// Its maker has not finished it: try again, unless that process is dead. (An empty file, and one that begins with a word of zeros, may be that.)
     Unfinished,
     /// As many processes are attached as can be, and all of them run.
     Crowded,
-    /// The kernel does not say when a process started, so nobody could tell whether it is dead (`/proc` is missing).
+    /// The kernel does not say when a process started (`/proc` is missing), or says it with a shift (a time namespace): nobody could tell whether
+    /// it is dead.
     NoProcesses,
     /// The kernel refused.
     System(OsError),
@@ -135,7 +136,7 @@ impl fmt::Display for SharedError {
             Self::Unfinished => f.write_str("the region's maker has not finished it"),
             Self::Crowded => write!(f, "{PARTICIPANTS} running processes are attached already"),
             Self::NoProcesses => {
-                f.write_str("the kernel does not tell when a process started (is /proc mounted?)")
+                f.write_str("the kernel does not tell when a process started (is /proc mounted, and the time not shifted?)")
             }
             Self::System(error) => write!(f, "the kernel refused: {error}"),
         }

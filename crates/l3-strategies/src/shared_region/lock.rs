@@ -8,7 +8,7 @@
 //! Invariants:
 //! * **LOCK-ONE** One thread at a time has the lock: it made the word its process's mark, by a CAS from 0 or from the mark of a process that
 //!   does not run. A mark is never another process's, so no CAS mistakes a later holder for the dead one.
-//! * **LOCK-REST** Whoever gets it finds no operation under way: its last holder committed or undid before it stored 0, or is dead,
+//! * **LOCK-REST** Whoever gets it finds no operation under way: its last holder committed or undid before it stored 0 (also while unwinding), or is dead,
 //!   and then its operation is undone before anything else.
 //!
 //! | access | order | pairs with | carries |
@@ -17,10 +17,10 @@
 //! | `acquire` CAS from a dead mark | Acquire | – | what the dead process stored comes with `is_alive` (its contract) |
 //! | `release` store of 0 | Release | both CAS | all words as this holder left them |
 //!
-//! Not fair: whoever is first has it. A *stopped* holder (`SIGSTOP`, a debugger) is alive, and everybody waits for it.
+//! Not fair: whoever is first has it. Threads of one process wait for each other without a question to the kernel. A *stopped* holder (`SIGSTOP`, a debugger) is alive, and everybody waits for it.
 
 use super::journal;
-use super::layout::{AT_LOCK, AT_TAKEOVERS};
+use super::layout::{AT_JOURNAL_COUNT, AT_LOCK, AT_TAKEOVERS};
 use super::words::Words;
 
 /// What the lock wants to know of the world.
@@ -32,10 +32,10 @@ pub(super) trait Processes {
     fn wait(&self, attempts: u32);
 }
 
-/// Attempts before the first question whether the holder still runs, which costs some ten microseconds: longer than any operation. By
-/// then others had the processor, so the holder was either interrupted or is dead.
+/// Attempts before the first question whether the holder still runs, which costs some ten microseconds. Most operations are over before;
+/// a long one (`reclaim`, `validate`) or an interrupted holder is asked about in vain, which costs time and nothing else.
 pub(super) const PATIENCE: u32 = 128;
-/// Attempts between two questions: each lets others run, which takes as long as they like.
+/// Attempts between two questions: each lets others run, if any want to.
 const INTERVAL: u32 = 8;
 
 /// Whether to ask now. Loom, whose time is precious, always does.
@@ -55,7 +55,8 @@ pub(super) fn acquire<'w, 'r>(words: &'w Words<'r>, mark: u64, world: &impl Proc
     loop {
         match words.exchange(AT_LOCK, 0, mark) {
             Ok(()) => return Guard { words },
-            Err(holder) if worth_asking(attempts) && !world.is_alive(holder) => {
+            // A thread of this process has it who asks, so that one runs.
+            Err(holder) if holder != mark && worth_asking(attempts) && !world.is_alive(holder) => {
                 if words.exchange(AT_LOCK, holder, mark).is_ok() {
                     return take_over(words);
                 }
@@ -75,7 +76,11 @@ fn take_over<'w, 'r>(words: &'w Words<'r>) -> Guard<'w, 'r> {
 }
 
 impl Drop for Guard<'_, '_> {
+    /// Gives the lock back, after undoing what was begun and not committed (a panic): LOCK-REST.
     fn drop(&mut self) {
+        if self.words.get(AT_JOURNAL_COUNT) != 0 {
+            journal::undo(self.words);
+        }
         self.words.set(AT_LOCK, 0);
     }
 }

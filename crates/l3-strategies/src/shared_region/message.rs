@@ -7,9 +7,10 @@ use core::slice;
 
 use stratalloc_resource::{AllocError, MemoryBlock};
 
-use super::block::{self, LENGTH};
+use super::block::{self, Head, LENGTH};
 use super::heap;
 use super::layout::{KEPT, QUEUES};
+use super::words::Words;
 use super::{Offset, SharedRegion};
 
 /// A block that this process holds: to be filled and sent, or received and read. Released when dropped.
@@ -31,7 +32,7 @@ impl SharedRegion {
     pub fn message(&self, len: usize) -> Result<Message<'_>, AllocError> {
         let layout = Layout::from_size_align(len, 1).map_err(|_| AllocError::SizeOverflow)?;
         let (at, block) = self.take(layout, len as u64)?;
-        let bytes = MemoryBlock::new(block.as_non_null(), len);
+        let bytes = block.truncated(len).ok_or(AllocError::CapacityExhausted)?;
         Ok(Message { region: self, at, bytes })
     }
 
@@ -57,19 +58,25 @@ impl SharedRegion {
     }
 
     /// The message in a block that became this process's just now.
-    fn held(&self, at: u64, words: &super::words::Words<'_>) -> Option<Message<'_>> {
-        let whole = self.payload(at, block::read(words, at)?.size);
+    fn held(&self, at: u64, words: &Words<'_>) -> Option<Message<'_>> {
+        let whole = self.payload(at, block::read(words, at)?.size)?;
         let length = usize::try_from(words.get(at + LENGTH)).unwrap_or(usize::MAX).min(whole.len());
         Some(Message { region: self, at, bytes: MemoryBlock::new(whole.as_non_null(), length) })
     }
 }
 
 impl Message<'_> {
+    /// The block's head, if it is this process's still. It is (HELD), unless somebody released it who did not have it: then it may be another
+    /// process's by now, and stays that.
+    fn head(&self, words: &Words<'_>) -> Option<Head> {
+        heap::live(words, self.at).ok().filter(|head| head.owner == self.region.owner)
+    }
+
     /// Puts it into a queue (0 to 31; higher numbers wrap). From then on it is whoever's receives it, even if this process dies.
     pub fn send(self, queue: usize) {
         let queue = (queue as u64) % QUEUES;
         self.region.locked(|words| {
-            if let Ok(head) = heap::live(words, self.at) {
+            if let Some(head) = self.head(words) {
                 heap::send(words, self.at, head, queue);
             }
         });
@@ -89,7 +96,7 @@ impl Message<'_> {
     /// Where it is, for every process.
     #[must_use]
     pub fn offset(&self) -> Offset<u8> {
-        let bytes = self.bytes.address() - self.region.map.address();
+        let bytes = self.bytes.address() - self.region.map.block().address();
         // A payload never lies at the start of the region.
         Offset::new(bytes as u64).unwrap_or_else(|| unreachable!("a header lies before it"))
     }
@@ -114,7 +121,7 @@ impl DerefMut for Message<'_> {
 impl Drop for Message<'_> {
     fn drop(&mut self) {
         self.region.locked(|words| {
-            if let Ok(head) = heap::live(words, self.at) {
+            if let Some(head) = self.head(words) {
                 heap::free(words, self.at, head);
             }
         });

@@ -31,7 +31,7 @@
 //! | memory | 5 KiB, 32 bytes per block, rounding to 32 bytes |
 //!
 //! **Threads.** Any thread of any attached process may do anything at any time. A child of `fork` shares the mapping but is not attached: its
-//! operations are refused until it attaches by itself. Not to be called in a signal handler: the interrupted thread may have the lock. A process that
+//! operations are refused until it attaches by itself ([`root`](SharedRegion::root) and [`set_root`](SharedRegion::set_root) need no place and work). Not to be called in a signal handler: the interrupted thread may have the lock. A process that
 //! replaces itself (`exec`) keeps its id and the moment of its start, so it has to leave first: drop the region.
 //!
 //! **When to use it.** Messages between processes that would otherwise be copied through a pipe or socket, pools of buffers between a server
@@ -39,9 +39,11 @@
 //!
 //! **When not.** Within one process (everything else here is faster); between processes that do not trust each other (any of them can
 //! overwrite anything: the region then loses blocks or messages, though no process is made to write outside of it); where a stopped process
-//! (`SIGSTOP`, a debugger) must not hold up the others; across machines or namespaces of process ids; as a database on disk (what a loss of power leaves is not looked after).
+//! (`SIGSTOP`, a debugger) must not hold up the others; across machines or namespaces of process ids; as a database on disk (what a loss of power leaves is not looked after, and after a reboot
+//! a process may have the id and the tick of start of one of before, and pass for it: a file in a `tmpfs` goes in time).
 //!
-//! **Misuse.** A block that is released twice, or that is none, is recognised in every build and left alone; a checked build reports it as a
+//! **Misuse.** A block that is released twice, or that is none, is recognised in every build and left alone, as long as nobody got the same place
+//! in between: then the second release is that of a live block, and takes it from its holder. A checked build reports what is recognised as a
 //! [`Misuse`](crate::Misuse). Attaching what is not a region, or only part of one, gives the [`SharedError`] that says so.
 //!
 //! **Sources.** Two-level bins: Masmano et al., ECRTS 2004. The undo journal is the old way of databases (Gray and Reuter, *Transaction
@@ -50,11 +52,9 @@
 use core::alloc::Layout;
 use core::ffi::CStr;
 use core::fmt;
-use core::ptr::NonNull;
 
 use stratalloc_platform::process::Mark;
-use stratalloc_platform::{fork, page, shm, vm};
-use stratalloc_primitives::primitive::atomic::AtomicU64;
+use stratalloc_platform::{fork, page, shm};
 use stratalloc_resource::{AllocError, MemoryBlock};
 
 mod bins;
@@ -67,12 +67,17 @@ mod heap;
 mod journal;
 mod layout;
 mod lock;
+#[cfg(all(test, not(loom)))]
+mod lock_tests;
 #[cfg(all(test, loom))]
 mod loom_models;
+mod mapping;
 mod message;
 mod offset;
 mod participant;
 mod resource;
+#[cfg(all(test, not(loom)))]
+mod scribble_tests;
 mod validate;
 mod words;
 
@@ -84,6 +89,7 @@ use layout::{
     AT_BLOCKS, AT_LAYOUT, AT_LENGTH, AT_LIVE_BLOCKS, AT_LIVE_WORDS, AT_MAGIC, AT_RECLAIMED, AT_STATE,
     AT_TAKEOVERS, AT_VERSION, HEADER, LAYOUT, MAGIC, MAX_WORDS, MIN_WORDS, READY, VERSION,
 };
+use mapping::Mapping;
 use words::Words;
 
 const WORD: usize = 8;
@@ -104,10 +110,10 @@ const WORD: usize = 8;
 /// assert!(other.receive(0).is_none());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-// Invariant REGION: `map` is a mapping of this value's own, whose header was checked. `slot` is this value's place among the participants, as
-// long as `home` is the address space that asks.
+// Invariant REGION: `map` is a mapping whose header was checked. `owner` is this value's place among the participants, as long as `home` is
+// the address space that asks.
 pub struct SharedRegion {
-    map: MemoryBlock,
+    map: Mapping,
     file: Option<shm::File>,
     mark: Mark,
     /// The number of the participant, plus 1: the owner of this value's blocks.
@@ -139,12 +145,13 @@ pub struct SharedUsage {
 impl SharedRegion {
     /// Makes a region of at least `bytes`, in memory without a name in the file system; `name` is for people who look into `/proc`.
     ///
-    /// Others attach through its [`descriptor`](Self::descriptor), inherited, sent, or named `/proc/<pid>/fd/<descriptor>`. It goes when the last
-    /// process has gone. Its pages become resident as they are touched.
+    /// Others attach through its [`descriptor`](Self::descriptor): sent, named `/proc/<pid>/fd/<descriptor>`, or inherited by a `fork`, but not by a
+    /// program that is started (`exec` closes it, unless `FD_CLOEXEC` is cleared). It goes when the last process has gone. Its pages become resident as they are touched.
     ///
     /// # Errors
     ///
-    /// [`SharedError::BadSize`] for less than its tables take (some 5 KiB) or more than 32 GiB, [`SharedError::NoProcesses`], or what the kernel says.
+    /// [`SharedError::BadSize`] if `bytes`, rounded up to whole pages, are less than the tables take (some 5 KiB) or not less than 32 GiB;
+    /// [`SharedError::NoProcesses`]; or what the kernel says.
     pub fn create(name: &CStr, bytes: usize) -> Result<Self, SharedError> {
         let size = checked_size(bytes)?;
         Self::found(shm::File::anonymous(name, size)?, size)
@@ -152,12 +159,20 @@ impl SharedRegion {
 
     /// As [`create`](Self::create), in a new file: it stays, with what is kept and queued, until it is removed.
     ///
+    /// All of its space is taken now. Where the file system cannot do that, and in a copy with holes, an access for which the disk has
+    /// no room kills the process (`SIGBUS`); the others undo what it was doing and go on.
+    ///
     /// # Errors
     ///
-    /// As there; a file that exists is refused.
+    /// As there; a file that exists is refused. After any other error the file is gone. Whoever attaches it before it is finished is told so:
+    /// [`SharedError::Unfinished`]. A maker that is killed until then leaves it so: it has to be removed.
     pub fn create_file(path: &CStr, bytes: usize) -> Result<Self, SharedError> {
         let size = checked_size(bytes)?;
-        Self::found(shm::File::create(path, size)?, size)
+        let made = shm::File::create(path, size).map(|file| Self::found(file, size))?;
+        if made.is_err() {
+            let _ = shm::File::remove(path);
+        }
+        made
     }
 
     /// Attaches the region in a file, or in another process's descriptor.
@@ -180,8 +195,8 @@ impl SharedRegion {
 
     /// Writes the tables of a new region; nobody else knows the file, or it says that it is not finished.
     fn found(file: shm::File, size: usize) -> Result<Self, SharedError> {
-        let map = MemoryBlock::new(file.map(size)?, size);
-        let words = words_of(map);
+        let map = Mapping::new(&file, size)?;
+        let words = map.words();
         words.set(AT_LENGTH, words.count());
         words.set(AT_LAYOUT, LAYOUT);
         words.set(AT_VERSION, VERSION);
@@ -197,19 +212,14 @@ impl SharedRegion {
         if size > found {
             return Err(SharedError::Truncated { stated: size as u64, found: found as u64 });
         }
-        let map = MemoryBlock::new(file.map(size)?, size);
+        let map = Mapping::new(&file, size)?;
         Self::join(map, file)
     }
 
-    fn join(map: MemoryBlock, file: shm::File) -> Result<Self, SharedError> {
-        let joined = Mark::own().ok_or(SharedError::NoProcesses).and_then(|mark| {
-            let owner = participant::join(&words_of(map), mark)?;
-            Ok(Self { map, file: Some(file), mark, owner, home: fork::identity() })
-        });
-        if joined.is_err() {
-            unmap(map);
-        }
-        joined
+    fn join(map: Mapping, file: shm::File) -> Result<Self, SharedError> {
+        let mark = Mark::own().ok_or(SharedError::NoProcesses)?;
+        let owner = participant::join(&map.words(), mark)?;
+        Ok(Self { map, file: Some(file), mark, owner, home: fork::identity() })
     }
 
     /// The descriptor of the memory, open as long as this value or until [`close_descriptor`](Self::close_descriptor).
@@ -224,7 +234,7 @@ impl SharedRegion {
     }
 
     fn words(&self) -> Words<'_> {
-        words_of(self.map)
+        self.map.words()
     }
 
     /// Runs an operation with the lock held; `None` in a child of a `fork`, which is not attached.
@@ -237,22 +247,20 @@ impl SharedRegion {
         Some(operation(&words))
     }
 
-    /// Where the payload of the block at `at` lies here.
-    fn payload(&self, at: u64, size: u64) -> MemoryBlock {
-        let [offset, len] =
-            [at + HEADER, size - HEADER].map(|words| usize::try_from(words).unwrap_or(0) * WORD);
-        // SAFETY: `block::read` found the block inside the region.
-        MemoryBlock::new(unsafe { self.map.as_non_null().add(offset) }, len)
+    /// Where the payload of a block of `size` words at `at` lies here, if it lies in the region.
+    fn payload(&self, at: u64, size: u64) -> Option<MemoryBlock> {
+        self.map.piece(at.checked_add(HEADER)?, size.checked_sub(HEADER)?)
     }
 
     /// The block whose payload starts at `address`, if one could.
     fn block_at(&self, address: usize) -> Option<u64> {
-        let offset = address.checked_sub(self.map.address()).filter(|offset| *offset < self.map.len())?;
+        let map = self.map.block();
+        let offset = address.checked_sub(map.address()).filter(|offset| *offset < map.len())?;
         let word = offset.is_multiple_of(WORD).then_some(offset / WORD)? as u64;
         word.checked_sub(HEADER).filter(|at| *at >= AT_BLOCKS)
     }
 
-    /// Allocates; if there is no room, frees what dead processes hold and tries again.
+    /// Allocates at least as much as asked for; if there is no room, frees what dead processes hold and tries again.
     fn take(&self, layout: Layout, length: u64) -> Result<(u64, MemoryBlock), AllocError> {
         if layout.align() > layout::MAX_ALIGN {
             return Err(AllocError::BadAlignment);
@@ -261,8 +269,9 @@ impl SharedRegion {
         let request = (size, layout.align() as u64);
         let attempt = || {
             self.locked(|words| {
-                let at = heap::allocate(words, request, length, self.owner)?;
-                block::read(words, at).map(|head| (at, self.payload(at, head.size)))
+                let (at, size) = heap::allocate(words, request, length, self.owner)?;
+                let block = self.payload(at, size).filter(|block| block.len() >= layout.size())?;
+                Some((at, block))
             })
             .ok_or(AllocError::Unsupported)
         };
@@ -292,7 +301,13 @@ impl SharedRegion {
         });
         let [live_blocks, live_words, takeovers, reclaimed] = all.unwrap_or_default();
         let total_bytes = (self.words().count() - AT_BLOCKS - HEADER) * WORD as u64;
-        SharedUsage { live_blocks, live_bytes: live_words * WORD as u64, total_bytes, takeovers, reclaimed }
+        SharedUsage {
+            live_blocks,
+            live_bytes: live_words.saturating_mul(WORD as u64),
+            total_bytes,
+            takeovers,
+            reclaimed,
+        }
     }
 }
 
@@ -305,25 +320,14 @@ fn checked_size(bytes: usize) -> Result<usize, SharedError> {
     if fits { Ok(size) } else { Err(bad) }
 }
 
-fn words_of<'r>(map: MemoryBlock) -> Words<'r> {
-    let base: NonNull<AtomicU64> = map.as_non_null().cast();
-    // SAFETY: REGION: a mapping, aligned to a page; its pieces are accessed through such values and by holders of blocks only. `'r` is
-    // that of whoever holds the mapping: callers use it no longer.
-    unsafe { Words::new(base, (map.len() / WORD) as u64) }
-}
-
 /// What the header says about the size, in bytes, if it is one.
 fn stated_size(file: &shm::File, found: usize) -> Result<usize, SharedError> {
-    let least = MIN_WORDS * WORD as u64;
     if found == 0 {
-        return Err(SharedError::Truncated { stated: least, found: 0 });
+        return Err(SharedError::Unfinished);
     }
-    let page = page::size();
-    let map = MemoryBlock::new(file.map(page)?, page);
-    let words = words_of(map);
-    let facts = [AT_MAGIC, AT_VERSION, AT_LAYOUT, AT_LENGTH, AT_STATE].map(|at| words.get_acquire(at));
-    unmap(map);
-    match facts {
+    let map = Mapping::new(file, page::size())?;
+    let words = map.words();
+    match [AT_MAGIC, AT_VERSION, AT_LAYOUT, AT_LENGTH, AT_STATE].map(|at| words.get_acquire(at)) {
         [MAGIC, VERSION, LAYOUT, length, state] => {
             let size = length.checked_mul(WORD as u64).filter(|_| (MIN_WORDS..=MAX_WORDS).contains(&length));
             let size = size.and_then(|size| usize::try_from(size).ok()).ok_or(SharedError::OtherLayout)?;
@@ -331,28 +335,23 @@ fn stated_size(file: &shm::File, found: usize) -> Result<usize, SharedError> {
         }
         [MAGIC, VERSION, ..] => Err(SharedError::OtherLayout),
         [MAGIC, found, ..] => Err(SharedError::OtherVersion { found }),
+        // The magic number is the last of them that a maker writes.
+        [0, ..] => Err(SharedError::Unfinished),
         _ => Err(SharedError::NotARegion),
     }
-}
-
-/// Gives a mapping back. If the kernel refuses, its addresses are lost; the memory is the file's.
-fn unmap(map: MemoryBlock) {
-    // SAFETY: mapped by this module, and not used any more (callers).
-    let _ = unsafe { vm::release(map.as_non_null(), map.len()) };
 }
 
 impl Drop for SharedRegion {
     /// Frees what this value still holds, and leaves.
     fn drop(&mut self) {
         self.locked(|words| participant::leave(words, self.owner));
-        unmap(self.map);
     }
 }
 
 impl fmt::Debug for SharedRegion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SharedRegion")
-            .field("map", &self.map)
+            .field("map", &self.map.block())
             .field("usage", &self.usage())
             .finish_non_exhaustive()
     }

@@ -93,21 +93,22 @@ impl SharedRegion {
         let bytes = usize::try_from(offset.get()).ok()?;
         let end = bytes.checked_add(size_of::<T>())?;
         let first = (usize::try_from(AT_BLOCKS + HEADER).ok()?) * WORD;
-        if bytes < first || end > self.map.len() || !bytes.is_multiple_of(align_of::<T>()) {
+        let map = self.map.block();
+        if bytes < first || end > map.len() || !bytes.is_multiple_of(align_of::<T>()) {
             return None;
         }
         // SAFETY: inside the mapping.
-        Some(unsafe { self.map.as_non_null().add(bytes) }.cast())
+        Some(unsafe { map.as_non_null().add(bytes) }.cast())
     }
 
     /// The offset of a place in the region; see [`Offset`].
     #[must_use]
     pub fn offset_of<T>(&self, pointer: NonNull<T>) -> Option<Offset<T>> {
-        let bytes = pointer.addr().get().checked_sub(self.map.address())?;
+        let bytes = pointer.addr().get().checked_sub(self.map.block().address())?;
         Offset::new(bytes as u64).filter(|offset| self.pointer(*offset).is_some())
     }
 
-    /// One of 16 words in which programs leave each other the way to what they keep.
+    /// One of 16 words in which programs leave each other the way to what they keep. A load, without the lock, also in a child of `fork`.
     ///
     /// ```
     /// use stratalloc_strategies::shared_region::SharedRegion;
@@ -128,7 +129,8 @@ impl SharedRegion {
         Offset::new(self.words().get_acquire(root_word(number)?))
     }
 
-    /// Sets one of the words of [`root`](Self::root); a number above 15 is ignored.
+    /// Sets one of the words of [`root`](Self::root); a number above 15 is ignored. A store, without the lock, also in a child of
+    /// `fork`: of two processes that set the same word the last one wins.
     pub fn set_root<T>(&self, number: usize, offset: Option<Offset<T>>) {
         if let Some(word) = root_word(number) {
             self.words().set(word, offset.map_or(0, Offset::get));

@@ -7,7 +7,7 @@ use stratalloc_resource::{
     ThreadSafety, Validate, Violation, reallocate_by_moving,
 };
 
-use super::block::{self, Head};
+use super::block::Head;
 use super::heap;
 use super::layout::{AT_BLOCKS, HEADER, MAX_ALIGN};
 use super::words::Words;
@@ -68,8 +68,8 @@ unsafe impl MemoryResource for SharedRegion {
         let size = heap::block_words(new_size as u64).ok_or(AllocError::CapacityExhausted)?;
         let resized = self.locked(|words| {
             let (at, head) = self.admit(words, block)?;
-            let done = heap::resize(words, at, head, size, new_size as u64);
-            Ok(done.then(|| block::read(words, at).map(|head| self.payload(at, head.size))).flatten())
+            let kept = heap::resize(words, at, head, size, new_size as u64);
+            Ok(kept.and_then(|kept| self.payload(at, kept)).filter(|block| block.len() >= new_size))
         });
         match resized.ok_or(AllocError::Unsupported)? {
             Ok(Some(block)) => Ok(block),
@@ -83,12 +83,12 @@ unsafe impl MemoryResource for SharedRegion {
     }
 
     fn identity(&self) -> ResourceId {
-        ResourceId::new::<SharedRegionKind>(self.map.address())
+        ResourceId::new::<SharedRegionKind>(self.map.block().address())
     }
 
     fn info(&self) -> ResourceInfo<'_> {
         let tables = usize::try_from(AT_BLOCKS + 2 * HEADER).unwrap_or(0) * WORD;
-        let room = self.map.len() - tables;
+        let room = self.map.block().len() - tables;
         ResourceInfo::new("shared region", ThreadSafety::Shared)
             .with_capacity(room)
             .with_max_size(room)
@@ -99,7 +99,7 @@ unsafe impl MemoryResource for SharedRegion {
 // SAFETY: blocks lie in the mapping, and nobody else's do; only addresses are compared.
 unsafe impl Owns for SharedRegion {
     fn owns(&self, ptr: *const u8) -> bool {
-        self.map.contains(ptr)
+        self.map.block().contains(ptr)
     }
 }
 

@@ -10,8 +10,8 @@ use stratalloc_resource::Violation;
 use super::bins::{self, Bin};
 use super::block::{self, BACK, LINK, State};
 use super::layout::{
-    AT_BLOCKS, AT_JOURNAL_COUNT, AT_LIVE_BLOCKS, AT_LIVE_WORDS, AT_PARTICIPANTS, AT_QUEUES, HEADER, KEPT,
-    PARTICIPANTS, QUEUES,
+    AT_BLOCKS, AT_JOURNAL_COUNT, AT_LIVE_BLOCKS, AT_LIVE_WORDS, AT_PARTICIPANTS, AT_QUEUES, COLUMNS, HEADER,
+    KEPT, PARTICIPANTS, QUEUES,
 };
 use super::words::Words;
 
@@ -110,6 +110,16 @@ fn check_previous(words: &Words<'_>, at: u64, size: u64) -> Result<(), Violation
 
 /// Walks all bins: SHR-5; how many blocks are in them.
 fn check_bins(words: &Words<'_>, free: u64) -> Result<u64, Violation> {
+    for (columns, marked) in bins::rows(words) {
+        if columns >> COLUMNS != 0 || marked != (columns != 0) {
+            return Err(broken(
+                "SHR-5",
+                "columns < 2^COLUMNS, marked <=> columns != 0",
+                &["columns", "marked"],
+                &[columns, u64::from(marked)],
+            ));
+        }
+    }
     let mut listed = 0;
     for (bin, first, marked) in bins::all(words) {
         if marked != (first != 0) {
