@@ -23,7 +23,7 @@ pub(crate) fn surrender(heap: &'static ThreadHeap) {
         heap.shared(class).set(0);
         while let Some(index) = link::index(heap.partial(class).get()) {
             let slab = region::slab(index);
-            unlink(heap, slab);
+            leave_list(heap, slab);
             depot::put(slab);
         }
     }
@@ -53,10 +53,19 @@ pub(crate) fn lighten(heap: &'static ThreadHeap, mut room: usize) {
             let slab = region::slab(index);
             next = slab.next.load(Ordering::Relaxed);
             if !fits(slab) {
-                unlink(heap, slab);
+                leave_list(heap, slab);
                 depot::put(slab);
             }
         }
+    }
+}
+
+/// Takes a partial slab out of its list.
+fn leave_list(heap: &ThreadHeap, slab: &'static Slab) {
+    if slab.class() == class::MIXED {
+        mixed::unlist(heap, slab);
+    } else {
+        unlink(heap, slab);
     }
 }
 

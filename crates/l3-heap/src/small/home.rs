@@ -1,5 +1,6 @@
 //! Blocks come home: what the owner does when a slab's countdown ends, and when its mailbox has mail.
 
+use core::cell::Cell;
 use core::ptr;
 
 use stratalloc_primitives::lockfree::{Mailbox, link};
@@ -137,17 +138,14 @@ pub(crate) fn count(heap: &ThreadHeap, slab: &Slab, now: u32) {
 
 /// The countdown of `slab` ended (S3). Called with the slab's owner heap in hand.
 pub(crate) fn event(heap: &ThreadHeap, slab: &'static Slab) {
-    if slab.class() == class::MIXED {
-        mixed::freed(heap, slab);
-        return;
-    }
     match slab.state() {
+        State::Current => all_home(heap, slab),
+        State::Full | State::Partial if slab.class() == class::MIXED => mixed::freed(heap, slab),
         State::Full => woke(heap, slab),
         State::Partial => {
             unlink(heap, slab);
             retire(heap, slab);
         }
-        State::Current => all_home(heap, slab),
         State::None | State::Spare | State::Body => {}
     }
 }
@@ -203,14 +201,13 @@ fn all_home(heap: &ThreadHeap, slab: &'static Slab) {
     heap.bin(class).set(chain);
 }
 
-/// The list of its heap that a slab is in, or is about to join.
-fn list(slab: &Slab) -> usize {
-    if slab.class() == class::MIXED { usize::from(slab.start.get()) } else { slab.class() }
+/// Puts a slab in front of its class's partial list.
+pub(crate) fn link_partial(heap: &ThreadHeap, slab: &'static Slab) {
+    link_into(heap.partial(slab.class()), slab);
 }
 
-pub(crate) fn link_partial(heap: &ThreadHeap, slab: &'static Slab) {
-    let list = list(slab);
-    let head = heap.partial(list);
+/// Puts a slab in front of a list.
+pub(super) fn link_into(head: &Cell<u32>, slab: &'static Slab) {
     let index = link::to(region::slab_index(slab));
     let next = head.get();
     slab.set_state(State::Partial);
@@ -220,23 +217,22 @@ pub(crate) fn link_partial(heap: &ThreadHeap, slab: &'static Slab) {
         region::slab(next).prev.set(index);
     }
     head.set(index);
-    if class::is_mixed(list) {
-        heap.rooms.set(heap.rooms.get() | class::room(list));
-    }
 }
 
+/// Takes a slab out of its class's partial list.
 pub(crate) fn unlink(heap: &ThreadHeap, slab: &'static Slab) {
-    let list = list(slab);
+    unlink_from(heap.partial(slab.class()), slab);
+}
+
+/// Takes a slab out of the list that begins at `head`.
+pub(super) fn unlink_from(head: &Cell<u32>, slab: &'static Slab) {
     let (prev, next) = (slab.prev.get(), slab.next.load(Ordering::Relaxed));
     match link::index(prev) {
         Some(prev) => region::slab(prev).next.store(next, Ordering::Relaxed),
-        None => heap.partial(list).set(next),
+        None => head.set(next),
     }
     if let Some(next) = link::index(next) {
         region::slab(next).prev.set(prev);
-    }
-    if class::is_mixed(list) && heap.partial(list).get() == link::END {
-        heap.rooms.set(heap.rooms.get() & !class::room(list));
     }
 }
 

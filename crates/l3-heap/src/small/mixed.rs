@@ -126,7 +126,7 @@ fn occupy(heap: &ThreadHeap, slab: &'static Slab, first: u32, have: u32, units: 
     slab.carved.set(slab.carved.get().max((first + units) as u16));
     home::count(heap, slab, u32::from(slab.counted.get()) + units - have);
     if vacant == 0 {
-        home::unlink(heap, slab);
+        unlist(heap, slab);
         home::fill(heap, slab);
     }
     units
@@ -140,7 +140,7 @@ fn relist(heap: &ThreadHeap, slab: &'static Slab) -> bool {
         return enlist(heap, slab, class::of_units(longest));
     }
     if listed {
-        home::unlink(heap, slab);
+        unlist(heap, slab);
     }
     home::fill(heap, slab);
     true
@@ -153,11 +153,21 @@ fn enlist(heap: &ThreadHeap, slab: &'static Slab, list: usize) -> bool {
         if usize::from(slab.start.get()) == list {
             return false;
         }
-        home::unlink(heap, slab);
+        unlist(heap, slab);
     }
     slab.start.set(list as u16);
-    home::link_partial(heap, slab);
+    home::link_into(heap.partial(list), slab);
+    heap.rooms.set(heap.rooms.get() | class::room(list));
     true
+}
+
+/// Takes a slab out of its list.
+pub(crate) fn unlist(heap: &ThreadHeap, slab: &'static Slab) {
+    let list = usize::from(slab.start.get());
+    home::unlink_from(heap.partial(list), slab);
+    if heap.partial(list).get() == link::END {
+        heap.rooms.set(heap.rooms.get() & !class::room(list));
+    }
 }
 
 /// A block of the heap's own slab was freed by its own thread and lies in the slab's `free`: it stays in the bin of its class, and the one
@@ -222,7 +232,7 @@ fn settle(heap: &ThreadHeap, slab: &'static Slab, run: u32) {
         let only = heap.partial(list).get() == link::to(region::slab_index(slab))
             && slab.next.load(Ordering::Relaxed) == link::END;
         if !only {
-            home::unlink(heap, slab);
+            unlist(heap, slab);
             home::retire(heap, slab);
         }
     }
