@@ -203,6 +203,72 @@ fn memory_that_runs_out_midway_goes_back() {
     }
 }
 
+/// A resource of its own at each call, as safe code may write it; it notices when it goes before a block of it.
+struct Passing {
+    live: AtomicUsize,
+    number: usize,
+}
+
+// SAFETY: as for `Account`.
+unsafe impl MemoryResource for Passing {
+    fn allocate(&self, layout: Layout) -> Result<MemoryBlock, AllocError> {
+        self.live.fetch_add(1, Ordering::Relaxed);
+        FromGlobal::new(&std::alloc::System).allocate(layout)
+    }
+
+    unsafe fn deallocate(&self, block: MemoryBlock, align: Alignment) {
+        assert_ne!(self.live.fetch_sub(1, Ordering::Relaxed), 0, "a block of another one");
+        // SAFETY: this function's contract.
+        unsafe { FromGlobal::new(&std::alloc::System).deallocate(block, align) };
+    }
+
+    fn identity(&self) -> ResourceId {
+        ResourceId::new::<Self>(self.number)
+    }
+
+    fn info(&self) -> ResourceInfo<'_> {
+        ResourceInfo::new("passing", ThreadSafety::Shared)
+    }
+}
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        assert_eq!(self.live.load(Ordering::Relaxed), 0, "dropped before its blocks");
+    }
+}
+
+#[test]
+fn a_memory_lives_as_long_as_its_copy() {
+    struct Generous;
+    impl Places for Generous {
+        type Memory = Passing;
+
+        fn count(&self) -> usize {
+            3
+        }
+
+        fn here(&self) -> usize {
+            HERE.get()
+        }
+
+        fn memory(&self, _: usize) -> Passing {
+            static NUMBER: AtomicUsize = AtomicUsize::new(0);
+            Passing { live: AtomicUsize::new(0), number: NUMBER.fetch_add(1, Ordering::Relaxed) }
+        }
+    }
+    let table: Replicated<u64, _, 4> = Replicated::new(Generous, 7).unwrap();
+    table.publish_with(|place, memory| {
+        assert_eq!(memory.live.load(Ordering::Relaxed), 1, "the memory of copy {place}");
+        8
+    });
+    for place in 0..3 {
+        HERE.set(place);
+        assert_eq!(*table.read(), 8);
+    }
+    // On the thread that drops it.
+    std::thread::spawn(|| drop(table)).join().unwrap();
+}
+
 /// In the first clone and in the second, when one node has its next version already.
 #[test]
 fn a_panic_in_clone_changes_nothing_and_leaves_the_way_free() {

@@ -98,19 +98,24 @@ type DefaultPlaces = OnePlace<crate::Fixed>;
 ///
 /// `NODES` is the most copies that there are; nodes beyond share those of others.
 pub struct Replicated<T, P: Places = DefaultPlaces, const NODES: usize = 16> {
-    // Invariant COPIES: the first `count` (at least one) are replicas in blocks of the places' memories, which live until the drop.
+    // Invariant COPIES: the first `count` (at least one) are replicas in blocks of the memories with the same index, which live until the drop.
     replicas: [NonNull<Replica<Versioned<T>>>; NODES],
+    // Kept, because blocks live no longer than their resource, and `Places` may make a new one at each call.
+    memories: [Option<P::Memory>; NODES],
     count: usize,
     places: P,
     // Whoever made it true is the writer: REPLICA-WRITER.
     writing: AtomicBool,
 }
 
-// SAFETY: the replicas are this value's alone; values are dropped where it is.
-unsafe impl<T: Send, P: Places + Send, const NODES: usize> Send for Replicated<T, P, NODES> {}
-// SAFETY: readers share values (`T: Sync`), a writer drops and moves them (`T: Send`); the rest is atomics, and what REPLICA-WRITER and
-// COPIES say.
-unsafe impl<T: Send + Sync, P: Places + Sync, const NODES: usize> Sync for Replicated<T, P, NODES> {}
+// SAFETY: the replicas are this value's alone; values are dropped where it is, and memories used.
+unsafe impl<T: Send, P: Places<Memory: Send> + Send, const NODES: usize> Send for Replicated<T, P, NODES> {}
+// SAFETY: readers share values (`T: Sync`), a writer drops and moves them (`T: Send`) and shows memories to closures; the rest is
+// atomics, and what REPLICA-WRITER and COPIES say.
+unsafe impl<T: Send + Sync, P: Places<Memory: Sync> + Sync, const NODES: usize> Sync
+    for Replicated<T, P, NODES>
+{
+}
 
 impl<T: Clone, P: Places, const NODES: usize> Replicated<T, P, NODES> {
     /// Version 0 on every node: `value` on the first, clones of it on the others. An example is at the [module](self).
@@ -162,7 +167,8 @@ impl<T, P: Places, const NODES: usize> Replicated<T, P, NODES> {
         let wanted = copies::<NODES>(&places);
         let replicas = [NonNull::dangling(); NODES];
         // Dropped with as many copies as there are, should one fail.
-        let mut this = Self { replicas, count: 0, places, writing: AtomicBool::new(false) };
+        let memories = [const { None }; NODES];
+        let mut this = Self { replicas, memories, count: 0, places, writing: AtomicBool::new(false) };
         while this.count < wanted {
             let memory = this.places.memory(this.count);
             let value = make(this.count, &memory).ok_or(AllocError::OutOfMemory)?;
@@ -170,6 +176,7 @@ impl<T, P: Places, const NODES: usize> Replicated<T, P, NODES> {
             // SAFETY: a live block for this layout, ours.
             unsafe { place.write(Replica::new(Versioned { version: 0, value })) };
             this.replicas[this.count] = place;
+            this.memories[this.count] = Some(memory);
             this.count += 1;
         }
         Ok(this)
@@ -187,6 +194,11 @@ impl<T, P: Places, const NODES: usize> Replicated<T, P, NODES> {
         &self.places
     }
 
+    /// The memory of one of the copies.
+    fn memory(&self, copy: usize) -> &P::Memory {
+        self.memories[copy].as_ref().expect("a memory for each copy")
+    }
+
     fn replica(&self, place: usize) -> &Replica<Versioned<T>> {
         let index = if place < self.count { place } else { place % self.count };
         // SAFETY: one of the first `count`, alive as long as `self`: COPIES.
@@ -196,12 +208,12 @@ impl<T, P: Places, const NODES: usize> Replicated<T, P, NODES> {
 
 impl<T, P: Places, const NODES: usize> Drop for Replicated<T, P, NODES> {
     fn drop(&mut self) {
-        for (place, replica) in self.replicas.iter().take(self.count).enumerate() {
+        for (replica, memory) in self.replicas.iter().zip(self.memories.iter().flatten()) {
             // SAFETY: alive until here, and nobody reads: COPIES, `&mut self`.
             unsafe { replica.drop_in_place() };
             let block = MemoryBlock::new(replica.cast(), Self::LAYOUT.size());
-            // SAFETY: live in the place's memory, with this layout; not used any more.
-            unsafe { self.places.memory(place).deallocate(block, Alignment::from_layout(Self::LAYOUT)) };
+            // SAFETY: live in this memory, with this layout; not used any more.
+            unsafe { memory.deallocate(block, Alignment::from_layout(Self::LAYOUT)) };
         }
     }
 }

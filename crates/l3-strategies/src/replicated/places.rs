@@ -39,7 +39,7 @@ pub trait Places {
     /// Where the calling thread runs now. Any answer is right, a true one fast.
     fn here(&self) -> usize;
 
-    /// The memory of a place, below [`count`](Self::count).
+    /// The memory of a place, below [`count`](Self::count). Asked once for each copy, and kept as long as the copy.
     fn memory(&self, place: usize) -> Self::Memory;
 
     /// What a writer does while a reader is in its way.
