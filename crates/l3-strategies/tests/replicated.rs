@@ -269,6 +269,29 @@ fn a_memory_lives_as_long_as_its_copy() {
     std::thread::spawn(|| drop(table)).join().unwrap();
 }
 
+#[test]
+fn places_are_counted_once() {
+    struct Growing(Cell<usize>);
+    impl Places for Growing {
+        type Memory = FromGlobal<'static, std::alloc::System>;
+
+        fn count(&self) -> usize {
+            self.0.set(self.0.get() + 1);
+            self.0.get()
+        }
+
+        fn here(&self) -> usize {
+            HERE.get()
+        }
+
+        fn memory(&self, _: usize) -> Self::Memory {
+            FromGlobal::new(&std::alloc::System)
+        }
+    }
+    let table: Replicated<u64, _, 8> = Replicated::new(Growing(Cell::new(1)), 7).unwrap();
+    assert_eq!((table.copies(), table.places().0.get()), (2, 2));
+}
+
 /// In the first clone and in the second, when one node has its next version already.
 #[test]
 fn a_panic_in_clone_changes_nothing_and_leaves_the_way_free() {

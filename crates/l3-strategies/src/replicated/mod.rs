@@ -40,7 +40,9 @@
 //! **When not.** For what changes as often as it is read, or is larger than the caches of a node can gain: each version is copied to each node. Readers
 //! of one node share a line for counting: a short read in a loop by many threads should hold its guard across several looks.
 //!
-//! **Misuse.** There is none in safe code but the guard above.
+//! **Misuse.** In safe code there are ways to wait for ever, and no others: the guard above; and a writer that calls `publish`, `publish_with` or `update`
+//! of the same value once more from within, which is from a closure that it was given, or from `clone` or `drop` of a value. `try_publish` and `reclaim`
+//! say there that a writer is at work.
 //!
 //! **Source:** McKenney and Slingwine, *Read-copy update*, PDCS 1998; Ramalhete and Correia, *Left-Right: a concurrency control technique
 //! with wait-free population oblivious reads*, 2013 (two copies, readers that count themselves in and out); Calciu et al., *Black-box
@@ -124,19 +126,10 @@ impl<T: Clone, P: Places, const NODES: usize> Replicated<T, P, NODES> {
     ///
     /// Those of the places' memories.
     pub fn new(places: P, value: T) -> Result<Self, AllocError> {
-        let mut value = Some(value);
-        let (mut made, count) = (0, copies::<NODES>(&places));
-        Self::new_with(places, |_, _| {
-            made += 1;
-            // The last one gets the value itself.
-            if made == count { value.take() } else { value.clone() }
-        })
+        let (mut value, wanted) = (Some(value), Self::wanted(&places));
+        let last = wanted - 1;
+        Self::make(places, wanted, |place, _| if place == last { value.take() } else { value.clone() })
     }
-}
-
-/// How many copies there are.
-fn copies<const NODES: usize>(places: &impl Places) -> usize {
-    places.count().clamp(1, NODES)
 }
 
 impl<T, P: Places, const NODES: usize> Replicated<T, P, NODES> {
@@ -159,12 +152,22 @@ impl<T, P: Places, const NODES: usize> Replicated<T, P, NODES> {
     /// # Errors
     ///
     /// Those of the places' memories, and [`AllocError::OutOfMemory`] if `make` gives up.
-    pub fn new_with(
+    pub fn new_with(places: P, make: impl FnMut(usize, &P::Memory) -> Option<T>) -> Result<Self, AllocError> {
+        let wanted = Self::wanted(&places);
+        Self::make(places, wanted, make)
+    }
+
+    /// How many copies there shall be, 1 to `NODES`. Asks the places: once for each value.
+    fn wanted(places: &P) -> usize {
+        const { Self::SOME };
+        places.count().clamp(1, NODES)
+    }
+
+    fn make(
         places: P,
+        wanted: usize,
         mut make: impl FnMut(usize, &P::Memory) -> Option<T>,
     ) -> Result<Self, AllocError> {
-        const { Self::SOME };
-        let wanted = copies::<NODES>(&places);
         let replicas = [NonNull::dangling(); NODES];
         // Dropped with as many copies as there are, should one fail.
         let memories = [const { None }; NODES];
