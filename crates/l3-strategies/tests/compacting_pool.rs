@@ -18,7 +18,7 @@ use std::alloc::System;
 use proptest::prelude::*;
 use stratalloc_resource::conformance;
 use stratalloc_resource::{AllocError, FromGlobal, MemoryResource, Validate};
-use stratalloc_strategies::compacting_pool::{CompactingPool, Handle, HandleError};
+use stratalloc_strategies::compacting_pool::{CompactingPool, CompactingUsage, Handle, HandleError};
 use stratalloc_strategies::tlsf::Tlsf;
 use support::memory;
 
@@ -317,6 +317,33 @@ fn a_pin_keeps_its_chunk_and_only_that() {
         (pool.remove(handles[55]), pool.compact(10).released, pool.usage().chunk_bytes),
         (Ok(55), 1, 0)
     );
+}
+
+/// As many cells as fit, and not one more.
+#[test]
+fn a_chunk_is_a_page_of_4_kib_with_its_head() {
+    fn check<T: Default>() {
+        let mut pool = CompactingPool::new(upstream());
+        pool.insert(T::default()).unwrap();
+        let usage = pool.usage();
+        let cell = (size_of::<T>() + 2 * size_of::<u32>()).next_multiple_of(align_of::<T>());
+        assert_eq!(usage.chunks, 1);
+        assert!(usage.chunk_bytes <= 4096 && usage.chunk_bytes + cell > 4096, "{usage:?}");
+    }
+    check::<u64>();
+    check::<[u32; 7]>();
+    check::<[u64; 20]>();
+    check::<u128>();
+}
+
+#[test]
+fn a_share_is_one_of_as_many_cells_as_an_address_can_count() {
+    let usage = |cells, live| CompactingUsage { cells, live, ..CompactingUsage::default() };
+    assert_eq!(usage(usize::MAX, 0).fragmentation(), 1000);
+    assert_eq!(usage(usize::MAX, usize::MAX / 4 * 3).fragmentation(), 250);
+    // 4.3 million cells times a thousand are more than 32 bits hold.
+    assert_eq!(usage(1 << 23, 1 << 22).fragmentation(), 500);
+    assert_eq!(usage(0, 0).fragmentation(), 0);
 }
 
 /// Values for whole chunks fill them, without one to spare.
