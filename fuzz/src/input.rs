@@ -36,6 +36,20 @@ impl<'a> Input<'a> {
         self.bytes.arbitrary().unwrap_or(false)
     }
 
+    /// All that is left as whatever `decode` makes of it.
+    pub(crate) fn steps<T>(mut self, mut decode: impl FnMut(&mut Self) -> T) -> Vec<T> {
+        let mut steps = Vec::new();
+        while steps.len() < MOST_OPERATIONS && !self.bytes.is_empty() {
+            steps.push(decode(&mut self));
+        }
+        steps
+    }
+
+    /// Which of what there is: one byte, as there are no more live things than operations.
+    pub(crate) fn index(&mut self) -> usize {
+        self.number(0..256)
+    }
+
     /// All that is left as operations, sizes below `max_size`.
     pub(crate) fn ops(mut self, max_size: usize) -> Vec<Op> {
         let mut ops = Vec::new();

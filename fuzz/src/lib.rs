@@ -1,6 +1,6 @@
 //! Fuzz targets: any configuration of any strategy, any operations, against the shadow model of the property tests.
 //!
-//! **Card.** May use: strategies, modifiers, the model in `l3-strategies/tests/support` (the same file, not a copy). Used by:
+//! **Card.** May use: strategies, modifiers, the models in `l3-strategies/tests`, `support` and `shadows` (the same files, not copies). Used by:
 //! `fuzz_targets/`, one line each, and `run.sh`. Never does: draw anything by itself.
 //!
 //! ```text
@@ -16,11 +16,18 @@ extern crate alloc;
 
 mod alone;
 mod blocks;
+#[path = "../../crates/l3-strategies/tests/shadows/compacting_pool.rs"]
+mod compacting;
 mod compositions;
+#[path = "../../crates/l3-strategies/tests/shadows/fiber_stacks.rs"]
+mod fibers;
 mod heaps;
 mod input;
 mod linear;
 mod mapped;
+mod own;
+#[path = "../../crates/l3-strategies/tests/shadows/replicated.rs"]
+mod replicas;
 #[path = "../../crates/l3-strategies/tests/support/mod.rs"]
 #[expect(dead_code, reason = "the property tests use all of it")]
 mod support;
@@ -30,6 +37,7 @@ pub use compositions::compositions;
 pub use heaps::{buddy, system, tlsf};
 pub use linear::{frame, stack};
 pub use mapped::{node_pages, partition, reserved};
+pub use own::{compacting_pool, fiber_stacks, replicated};
 
 use proptest::test_runner::TestCaseError;
 use stratalloc_resource::{MemoryResource, Owns, Validate};

@@ -9,15 +9,22 @@
 //! [`watch`] installs a handler for `SIGSEGV`, which stays for the life of the process. It calls the watcher, and then does what
 //! would have been done without it: calls the handler that it replaced, or lets the fault happen again with the
 //! system's own action, so that a core dump shows the culprit and the process ends by the signal.
+//!
+//! The earlier handler finds the signals held back that it asked for (`sa_mask`, `SA_NODEFER`). One that wants to be called once only (`SA_RESETHAND`) is:
+//! the next fault is told to the watcher, too, and meets the system's own action.
 
 use core::ffi::{c_int, c_void};
 use core::mem;
 use core::ptr::{self, null_mut};
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 use crate::error::OsError;
 use crate::sys::{self, STACK_POINTER_IN_CONTEXT, nr};
-use crate::{process, thread};
+use crate::{process, signals, thread};
+
+mod once;
+
+use once::Once;
 
 /// A refused access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +45,8 @@ const SIG_IGN: usize = 1;
 const SA_SIGINFO: usize = 4;
 const SA_ONSTACK: usize = 0x0800_0000;
 const SA_RESTORER: usize = 0x0400_0000;
+const SA_NODEFER: usize = 0x4000_0000;
+const SA_RESETHAND: usize = 0x8000_0000;
 
 /// The kernel's `struct sigaction`; its set of signals has 64 bits on every architecture.
 #[repr(C)]
@@ -62,19 +71,25 @@ struct Info {
 /// The action that ours replaced. Written before our handler can run for the first time, and again only if somebody
 /// else's installation came between question and answer; read by the handler. Relaxed: the kernel's call lies between.
 struct Before {
+    /// [`SIG_DFL`] again once a handler was called that wants no more than that.
     handler: AtomicUsize,
     flags: AtomicUsize,
+    mask: [AtomicU32; 2],
 }
 
-static BEFORE: Before = Before { handler: AtomicUsize::new(SIG_DFL), flags: AtomicUsize::new(0) };
-static INSTALLED: AtomicBool = AtomicBool::new(false);
+static BEFORE: Before = Before {
+    handler: AtomicUsize::new(SIG_DFL),
+    flags: AtomicUsize::new(0),
+    mask: [const { AtomicU32::new(0) }; 2],
+};
+static INSTALLED: Once = Once::new();
 /// Null, or a [`Watcher`].
 static WATCHER: AtomicPtr<()> = AtomicPtr::new(null_mut());
 
 /// From now on `watcher` is told of every refused access of the process, before whoever was told until now.
 ///
 /// One watcher at a time: the last one counts. The handler is installed by the first call only, so handlers that came later keep
-/// their place in front of it. *Cost*: two system calls, once. Threads whose stack may overflow need an
+/// their place in front of it. *Cost*: three system calls, two more the first time. Threads whose stack may overflow need an
 /// [alternative stack](crate::alternative_stack). May be called before `main` and after `fork`.
 ///
 /// # Errors
@@ -82,14 +97,8 @@ static WATCHER: AtomicPtr<()> = AtomicPtr::new(null_mut());
 /// [`OsError::UNSUPPORTED`] where there are no signals.
 pub fn watch(watcher: Watcher) -> Result<(), OsError> {
     WATCHER.store(watcher as *mut (), Ordering::Release);
-    if INSTALLED.swap(true, Ordering::AcqRel) {
-        return Ok(());
-    }
-    let outcome = install();
-    if outcome.is_err() {
-        INSTALLED.store(false, Ordering::Release);
-    }
-    outcome
+    // A signal handler of this thread that calls this, too, would wait for the thread that it interrupts.
+    signals::held_back(|| INSTALLED.call(process::id(), install, thread::yield_now))
 }
 
 fn install() -> Result<(), OsError> {
@@ -109,6 +118,9 @@ fn install() -> Result<(), OsError> {
 
 fn remember(action: Action) {
     BEFORE.flags.store(action.flags, Ordering::Relaxed);
+    for (place, part) in BEFORE.mask.iter().zip(action.mask) {
+        place.store(part, Ordering::Relaxed);
+    }
     BEFORE.handler.store(action.handler, Ordering::Relaxed);
 }
 
@@ -143,12 +155,21 @@ unsafe extern "C" fn on_signal(signal: c_int, info: *mut Info, context: *mut c_v
         let address = unsafe { (*info).address };
         watcher(AccessFault { address, stack_pointer });
     }
-    match BEFORE.handler.load(Ordering::Relaxed) {
+    match earlier() {
         // Nobody can ignore a fault; only a signal that was sent.
         SIG_IGN if !is_fault => {}
         SIG_DFL | SIG_IGN => end(is_fault),
         // SAFETY: same contract; the address is that of the handler that the kernel named.
         handler => unsafe { pass_on(handler, signal, info, context) },
+    }
+}
+
+/// The handler of the earlier action. One that wants to be called once is told to one caller only, as by the kernel.
+fn earlier() -> usize {
+    if BEFORE.flags.load(Ordering::Relaxed) & SA_RESETHAND == 0 {
+        BEFORE.handler.load(Ordering::Relaxed)
+    } else {
+        BEFORE.handler.swap(SIG_DFL, Ordering::Relaxed)
     }
 }
 
@@ -169,7 +190,13 @@ fn end(is_fault: bool) {
 /// `handler` is the address of a function that the kernel was to call for this signal, with the flags in [`BEFORE`].
 unsafe fn pass_on(handler: usize, signal: c_int, info: *mut Info, context: *mut c_void) {
     let function = ptr::with_exposed_provenance::<()>(handler);
-    if BEFORE.flags.load(Ordering::Relaxed) & SA_SIGINFO != 0 {
+    let flags = BEFORE.flags.load(Ordering::Relaxed);
+    let [low, high] = BEFORE.mask.each_ref().map(|part| u64::from(part.load(Ordering::Relaxed)));
+    let back = low | high << 32;
+    // For us the kernel holds this signal back. At our return it makes all as it was.
+    let through = if flags & SA_NODEFER != 0 { signals::bit(SIGSEGV) & !back } else { 0 };
+    signals::change(back, through);
+    if flags & SA_SIGINFO != 0 {
         // SAFETY: this function's contract, and the flag says which of two types it has.
         let function = unsafe { mem::transmute::<*const (), Handler>(function) };
         // SAFETY: called as the kernel would have.

@@ -2,7 +2,12 @@
 //!
 //! ```text
 //!   │ guard │ 64 KiB for handlers that asked for it (SA_ONSTACK) │
+//!
+//!   the kernel's: one per thread  ──►  the latest  ── before ──►  the one before it  ── before ──►  …
 //! ```
+//!
+//! Whoever installs one remembers the one before, and puts it back: we do, Rust's runtime and libraries in C do. So one may be unmapped
+//! only while it is the kernel's; from any other moment on somebody may remember it.
 
 use core::marker::PhantomData;
 use core::ptr::{self, NonNull};
@@ -25,10 +30,14 @@ struct Stack {
 
 /// This thread's stack for signal handlers, until it is dropped; then the one before is again.
 ///
-/// Memory: a mapping of its own with a guard below. Not for signal handlers themselves.
+/// Memory: a mapping of its own with a guard below. Dropped while a later one is installed (so also in `stack = AlternativeStack::install()?`,
+/// which drops the old value after it has made the new one), it stays mapped to the end of the process: the later one may
+/// put it back. Not for signal handlers themselves.
 #[derive(Debug)]
 pub struct AlternativeStack {
     range: NonNull<u8>,
+    /// Above the guard.
+    start: *mut u8,
     before: Stack,
     // The kernel keeps one per thread: whoever installs it also takes it away. A pointer is not `Send`.
     thread: PhantomData<*mut ()>,
@@ -48,8 +57,8 @@ impl AlternativeStack {
         // SAFETY: reserved above, nobody else knows it.
         let committed = unsafe { vm::commit(start, SIZE) };
         let new = Stack { start: start.as_ptr(), flags: 0, size: SIZE };
-        match committed.and_then(|()| replace(&new)) {
-            Ok(before) => Ok(Self { range, before, thread: PhantomData }),
+        match committed.and_then(|()| exchange(Some(&new))) {
+            Ok(before) => Ok(Self { range, start: new.start, before, thread: PhantomData }),
             Err(error) => {
                 release(range);
                 Err(error)
@@ -60,8 +69,10 @@ impl AlternativeStack {
 
 impl Drop for AlternativeStack {
     fn drop(&mut self) {
+        // Not the kernel's: a later one is, whose owner remembers this one; or none is, and what was before may be gone, too.
+        let is_installed = exchange(None).is_ok_and(|now| now.start == self.start);
         // Refused (`EPERM`) only while a handler runs on it: then it has to stay.
-        if replace(&self.before).is_ok() {
+        if is_installed && exchange(Some(&self.before)).is_ok() {
             release(self.range);
         }
     }
@@ -73,12 +84,15 @@ fn release(range: NonNull<u8>) {
     let _ = unsafe { vm::release(range, page::size() + SIZE) };
 }
 
-/// Installs a stack for the calling thread and returns the one before.
-fn replace(new: &Stack) -> Result<Stack, OsError> {
+/// Installs a stack for the calling thread, if one is given, and returns the one before.
+fn exchange(new: Option<&Stack>) -> Result<Stack, OsError> {
     let mut before = Stack { start: ptr::null_mut(), flags: 0, size: 0 };
-    let args = [ptr::from_ref(new).expose_provenance(), (&raw mut before).expose_provenance(), 0, 0, 0, 0];
-    new.start.expose_provenance();
-    // SAFETY: sigaltstack reads one `stack_t` and writes one. What it names is the caller's, or was the thread's before.
+    if let Some(new) = new {
+        new.start.expose_provenance();
+    }
+    let new = new.map_or(ptr::null(), ptr::from_ref);
+    let args = [new.expose_provenance(), (&raw mut before).expose_provenance(), 0, 0, 0, 0];
+    // SAFETY: sigaltstack reads one `stack_t`, if there is one, and writes one. What it names is the caller's, or was the thread's before.
     unsafe { sys::call(nr::SIGALTSTACK, args) }.map(|_| before)
 }
 
@@ -86,19 +100,43 @@ fn replace(new: &Stack) -> Result<Stack, OsError> {
 mod tests {
     //! Not covered: that handlers run there (`tests/access_fault.rs`).
     use super::*;
+    use crate::probe;
+
+    fn now() -> usize {
+        exchange(None).unwrap().start.addr()
+    }
 
     #[test]
     #[cfg_attr(miri, ignore = "no signals")]
     fn it_is_the_thread_s_until_dropped_and_then_the_one_before_is() {
-        let now = || {
-            // Asks by putting in what is there.
-            let probe = AlternativeStack::install().unwrap();
-            probe.before.start
-        };
         let first = now();
         let mine = AlternativeStack::install().unwrap();
-        assert_eq!(now().addr(), mine.range.as_ptr().addr() + page::size());
+        assert_eq!(now(), mine.range.as_ptr().addr() + page::size());
         drop(mine);
         assert_eq!(now(), first);
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "no signals")]
+    fn one_that_is_dropped_before_a_later_one_is_still_memory_when_that_puts_it_back() {
+        let older = AlternativeStack::install().unwrap();
+        let later = AlternativeStack::install().unwrap();
+        let (start, later_s) = (older.start.addr(), later.start.addr());
+        drop(older);
+        assert_eq!(now(), later_s, "the later one stays the thread's");
+        drop(later);
+        assert_eq!(now(), start);
+        assert!(probe::word_at(start).is_some());
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "no signals")]
+    fn nothing_comes_back_where_somebody_has_taken_all_away() {
+        const DISABLED: i32 = 2; // SS_DISABLE
+        let mine = AlternativeStack::install().unwrap();
+        // As Rust's runtime does at the end of a thread, before it unmaps its own.
+        exchange(Some(&Stack { start: ptr::null_mut(), flags: DISABLED, size: 0 })).unwrap();
+        drop(mine);
+        assert_eq!(now(), 0);
     }
 }

@@ -18,6 +18,8 @@ pub struct OsError(NonZero<i32>);
 const EINVAL: NonZero<i32> = NonZero::new(22).unwrap();
 
 impl OsError {
+    /// This process may not ask for it (`EPERM`): a filter of system calls, as containers have, for instance.
+    pub const NOT_PERMITTED: Self = Self::new(1);
     /// No memory, address space or mapping left (`ENOMEM`).
     pub const OUT_OF_MEMORY: Self = Self::new(12);
     /// The range is mapped already (`EEXIST`).
@@ -74,6 +76,7 @@ impl fmt::Debug for OsError {
 impl fmt::Display for OsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match *self {
+            Self::NOT_PERMITTED => "not permitted",
             Self::OUT_OF_MEMORY => "out of memory or address space",
             Self::OCCUPIED => "address range occupied",
             Self::INVALID => "invalid or unknown request",

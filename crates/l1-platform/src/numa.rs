@@ -190,10 +190,16 @@ pub unsafe fn bind(ptr: NonNull<u8>, size: usize, policy: Policy) -> Result<(), 
         return Ok(());
     }
     // SAFETY: this function's contract.
-    unsafe { set_policy(ptr, size, policy) }.map_err(|error| match error {
-        OsError::UNSUPPORTED => NumaError::NoNuma,
+    unsafe { set_policy(ptr, size, policy) }.map_err(refusal)
+}
+
+/// What a refusal of `mbind` means.
+fn refusal(error: OsError) -> NumaError {
+    match error {
+        // The kernel itself says the second only of flags that are not used here: it is a filter of system calls, as containers have.
+        OsError::UNSUPPORTED | OsError::NOT_PERMITTED => NumaError::NoNuma,
         error => NumaError::Os(error),
-    })
+    }
 }
 
 /// The system call of [`bind`].

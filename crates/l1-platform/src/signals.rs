@@ -1,9 +1,9 @@
-//! Work that no signal handler of this thread interrupts.
+//! Which signals of this thread wait: work that no handler interrupts.
 
 use crate::sys::{self, nr};
 
 /// The kernel's set of signals: one bit each, on every architecture.
-type Set = u64;
+pub(crate) type Set = u64;
 
 /// Every bit; the kernel leaves out `SIGKILL` and `SIGSTOP`, which cannot be held back.
 const EVERY: Set = Set::MAX;
@@ -19,13 +19,31 @@ pub fn held_back<T>(work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Makes `mask` the calling thread's, and returns the one before. The kernel has no reason to refuse.
-#[inline(never)] // twice in each user: small is better than near
+/// The set of one signal.
+pub(crate) const fn bit(signal: usize) -> Set {
+    1 << (signal - 1)
+}
+
+/// Holds back what is in `back` from now on, and then no longer what is in `through`.
+pub(crate) fn change(back: Set, through: Set) {
+    const BLOCK: usize = 0;
+    const UNBLOCK: usize = 1;
+    ask(BLOCK, back);
+    ask(UNBLOCK, through);
+}
+
+/// Makes `mask` the calling thread's, and returns the one before.
 fn replace(mask: Set) -> Set {
     const SET_MASK: usize = 2;
+    ask(SET_MASK, mask)
+}
+
+/// Changes the calling thread's mask, and returns the one before. The kernel has no reason to refuse.
+#[inline(never)] // several times in each user: small is better than near
+fn ask(how: usize, mask: Set) -> Set {
     let mut before: Set = 0;
     let mask = (&raw const mask).expose_provenance();
-    let args = [SET_MASK, mask, (&raw mut before).expose_provenance(), size_of::<Set>(), 0, 0];
+    let args = [how, mask, (&raw mut before).expose_provenance(), size_of::<Set>(), 0, 0];
     // SAFETY: rt_sigprocmask reads 8 bytes from `mask` and writes 8 to `before`.
     let _ = unsafe { sys::call(nr::RT_SIGPROCMASK, args) };
     before
@@ -46,6 +64,14 @@ mod tests {
         let inside = held_back(|| replace(EVERY));
         assert_eq!(inside | KILL_AND_STOP | EMULATOR_S, EVERY);
         assert_eq!(replace(before), 0, "the mask from before is back");
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "no kernel")]
+    fn single_signals_are_held_back_and_let_through() {
+        let before = replace(bit(1));
+        change(bit(10) | bit(12), bit(1) | bit(12));
+        assert_eq!(replace(before), bit(10));
     }
 
     #[test]

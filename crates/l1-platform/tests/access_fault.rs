@@ -4,6 +4,7 @@
 use core::ffi::c_int;
 use core::fmt::Write;
 use core::ptr::NonNull;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
 
@@ -18,7 +19,38 @@ const VARIABLE: &str = "STRATALLOC_FAULT";
 
 unsafe extern "C" {
     fn signal(number: c_int, handler: usize) -> usize;
+    fn sigaction(number: c_int, new: *const Action, before: *mut Action) -> c_int;
+    fn sigprocmask(how: c_int, new: *const [u32; 32], before: *mut [u32; 32]) -> c_int;
     safe fn raise(number: c_int) -> c_int;
+}
+
+/// libc's `struct sigaction`.
+#[repr(C)]
+struct Action {
+    handler: extern "C" fn(c_int),
+    mask: [u32; 32],
+    flags: c_int,
+    restorer: usize,
+}
+
+const NODEFER: c_int = 0x4000_0000;
+const RESETHAND: c_int = c_int::MIN;
+
+/// Installs `handler` for refused accesses, with these flags, and with the signals of `mask` held back.
+fn install(handler: extern "C" fn(c_int), flags: c_int, mask: u32) {
+    let mut set = [0; 32];
+    set[0] = mask;
+    let action = Action { handler, mask: set, flags, restorer: 0 };
+    // SAFETY: a handler of the right type; nothing is written.
+    assert_eq!(unsafe { sigaction(SIGSEGV, &raw const action, core::ptr::null_mut()) }, 0);
+}
+
+/// Tells which of the first 32 signals are held back.
+extern "C" fn tell_mask(_: c_int) {
+    let mut held = [0; 32];
+    // SAFETY: asks; the set has libc's size.
+    unsafe { sigprocmask(0, core::ptr::null(), &raw mut held) };
+    let _ = writeln!(report::stderr(), "held back: {:#x}", held[0]);
 }
 
 /// This test program again; under an emulator, where cargo starts tests by one.
@@ -35,12 +67,19 @@ fn this_program() -> Command {
 
 /// Runs `fault` in a child process, this test program again, and returns how it ended and what it said.
 fn child(test: &str, fault: impl FnOnce()) -> (ExitStatus, String) {
-    if std::env::var(VARIABLE).as_deref() == Ok(test) {
-        fault();
+    child_of(test, 0, |_| fault())
+}
+
+/// As [`child`], for one of several cases of a test, whose number the fault gets.
+fn child_of(test: &str, case: usize, fault: impl FnOnce(usize)) -> (ExitStatus, String) {
+    if let Ok(wanted) = std::env::var(VARIABLE) {
+        if let Some(case) = wanted.strip_prefix(test) {
+            fault(case.trim().parse().unwrap());
+        }
         std::process::exit(0);
     }
-    let mut child = this_program();
-    let output = child.args(["--exact", test, "--nocapture"]).env(VARIABLE, test).output().unwrap();
+    let (mut child, name) = (this_program(), format!("{test} {case}"));
+    let output = child.args(["--exact", test, "--nocapture"]).env(VARIABLE, name).output().unwrap();
     (output.status, String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
@@ -90,6 +129,52 @@ fn the_handler_from_before_is_called_after_the_watcher() {
     assert_eq!(status.code(), Some(7), "{said}");
     let told = said.find("told of 0x0").expect("the watcher's line");
     assert!(said.find("earlier handler of 11").is_some_and(|earlier| told < earlier), "{said}");
+}
+
+#[test]
+fn the_handler_from_before_finds_the_signals_held_back_that_it_asked_for() {
+    extern "C" fn earlier(number: c_int) {
+        tell_mask(number);
+        process::exit_at_once(7);
+    }
+    const USER_1: u32 = 1 << 9;
+    const FAULT: u32 = 1 << (SIGSEGV - 1);
+    let test = "the_handler_from_before_finds_the_signals_held_back_that_it_asked_for";
+    const CASES: [(c_int, u32, u32); 4] =
+        [(0, USER_1, USER_1 | FAULT), (NODEFER, USER_1, USER_1), (NODEFER, FAULT, FAULT), (NODEFER, 0, 0)];
+    for (case, (_, _, held)) in CASES.into_iter().enumerate() {
+        let (status, said) = child_of(test, case, |case| {
+            let (flags, mask, _) = CASES[case];
+            install(earlier, flags, mask);
+            access_fault::watch(tell).unwrap();
+            touch(closed_page().as_ptr());
+        });
+        assert_eq!(status.code(), Some(7), "{said}");
+        assert!(said.contains(&format!("held back: {held:#x}\n")), "{held:#x}: {said}");
+    }
+}
+
+#[test]
+fn a_handler_that_wants_to_be_called_once_is() {
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    extern "C" fn earlier(_: c_int) {
+        let _ = writeln!(report::stderr(), "earlier handler");
+        if CALLS.fetch_add(1, Ordering::Relaxed) != 0 {
+            process::exit_at_once(7);
+        }
+    }
+    let (status, said) = child("a_handler_that_wants_to_be_called_once_is", || {
+        install(earlier, RESETHAND, 0);
+        access_fault::watch(tell).unwrap();
+        // The handler returns without a change, so the access is tried again.
+        touch(closed_page().as_ptr());
+    });
+    assert_eq!(status.signal(), Some(SIGSEGV), "{said}");
+    assert_eq!(
+        (said.matches("told of 0x0").count(), said.matches("earlier handler").count()),
+        (2, 1),
+        "{said}"
+    );
 }
 
 #[test]

@@ -5,62 +5,26 @@
 
 extern crate alloc;
 
+#[path = "shadows/compacting_pool.rs"]
+mod shadow;
 #[allow(dead_code, reason = "each test crate uses a part of it")]
 mod support;
 
-use alloc::collections::BTreeMap;
-use alloc::rc::Rc;
-use core::cell::Cell;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 use std::alloc::System;
 
 use proptest::prelude::*;
 use stratalloc_resource::conformance;
-use stratalloc_resource::{AllocError, FromGlobal, MemoryResource, Validate};
-use stratalloc_strategies::compacting_pool::{CompactingPool, Handle, HandleError};
+use stratalloc_resource::{AllocError, FromGlobal, Validate};
+use stratalloc_strategies::compacting_pool::{CompactingPool, CompactingUsage, HandleError};
 use stratalloc_strategies::tlsf::Tlsf;
+
+use shadow::{Marked, Op, run};
 use support::memory;
 
 fn upstream() -> FromGlobal<'static, System> {
     FromGlobal::new(&System)
-}
-
-/// A value that is counted, knows its number, and has a size and an alignment of its own.
-#[derive(Debug)]
-struct Marked<const N: usize> {
-    number: u64,
-    count: Rc<Cell<usize>>,
-    bytes: [u8; N],
-}
-
-impl<const N: usize> Marked<N> {
-    fn new(number: u64, count: &Rc<Cell<usize>>) -> Self {
-        count.set(count.get() + 1);
-        Self { number, count: count.clone(), bytes: [number.to_le_bytes()[0]; N] }
-    }
-
-    fn is_whole(&self, number: u64) -> bool {
-        self.number == number && self.bytes.iter().all(|&byte| byte == number.to_le_bytes()[0])
-    }
-}
-
-impl<const N: usize> Drop for Marked<N> {
-    fn drop(&mut self) {
-        self.count.set(self.count.get() - 1);
-    }
-}
-
-#[derive(Clone, Debug)]
-enum Op {
-    Insert,
-    Remove(usize),
-    RemoveMany(usize),
-    Get(usize),
-    Pin(usize),
-    Unpin(usize),
-    Compact(usize),
-    Stale(usize),
 }
 
 fn ops() -> impl Strategy<Value = Vec<Op>> {
@@ -75,146 +39,6 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         1 => any::<usize>().prop_map(Op::Stale),
     ];
     proptest::collection::vec(op, 1..300)
-}
-
-/// A live value: its handle, and where it is pinned, how often.
-struct Live<T> {
-    handle: Handle<T>,
-    pins: usize,
-    place: Option<NonNull<T>>,
-}
-
-struct Shadow<const N: usize> {
-    live: BTreeMap<u64, Live<Marked<N>>>,
-    stale: Vec<Handle<Marked<N>>>,
-    next: u64,
-    count: Rc<Cell<usize>>,
-}
-
-impl<const N: usize> Shadow<N> {
-    fn nth(&mut self, index: usize) -> Option<(u64, &mut Live<Marked<N>>)> {
-        let index = index.checked_rem(self.live.len())?;
-        self.live.iter_mut().nth(index).map(|(number, live)| (*number, live))
-    }
-
-    fn remove<U: MemoryResource>(
-        &mut self,
-        pool: &mut CompactingPool<Marked<N>, U>,
-        number: u64,
-    ) -> Result<(), TestCaseError> {
-        let Some(live) = self.live.get(&number) else { return Ok(()) };
-        let handle = live.handle;
-        if live.pins != 0 {
-            prop_assert_eq!(pool.remove(handle).map(|value| value.number), Err(HandleError::Pinned));
-            return Ok(());
-        }
-        prop_assert!(pool.remove(handle).unwrap().is_whole(number));
-        self.live.remove(&number);
-        self.stale.push(handle);
-        Ok(())
-    }
-
-    fn step<U: MemoryResource>(
-        &mut self,
-        pool: &mut CompactingPool<Marked<N>, U>,
-        op: &Op,
-    ) -> Result<(), TestCaseError> {
-        match *op {
-            Op::Insert => {
-                let (number, count) = (self.next, &self.count);
-                if let Ok(handle) = pool.insert_with(|| Marked::new(number, count)) {
-                    prop_assert!(!self.stale.contains(&handle), "a handle twice");
-                    self.live.insert(number, Live { handle, pins: 0, place: None });
-                    self.next += 1;
-                }
-            }
-            Op::Remove(index) => {
-                if let Some((number, _)) = self.nth(index) {
-                    self.remove(pool, number)?;
-                }
-            }
-            Op::RemoveMany(every) => {
-                let numbers: Vec<_> = self.live.keys().copied().step_by(every).collect();
-                numbers.into_iter().try_for_each(|number| self.remove(pool, number))?;
-            }
-            Op::Get(index) => {
-                if let Some((number, live)) = self.nth(index) {
-                    prop_assert!(pool.get_mut(live.handle).unwrap().is_whole(number));
-                }
-            }
-            Op::Pin(index) => {
-                if let Some((_, live)) = self.nth(index) {
-                    live.place = Some(pool.pin(live.handle).unwrap());
-                    live.pins += 1;
-                }
-            }
-            Op::Unpin(index) => {
-                if let Some((_, live)) = self.nth(index) {
-                    let expected = if live.pins == 0 { Err(HandleError::NotPinned) } else { Ok(()) };
-                    prop_assert_eq!(pool.unpin(live.handle), expected);
-                    live.pins = live.pins.saturating_sub(1);
-                }
-            }
-            Op::Compact(budget) => {
-                let before = pool.usage();
-                let report = pool.compact(budget);
-                prop_assert!(report.steps <= budget && report.moved + report.released <= report.steps);
-                prop_assert_eq!(before.chunks - report.released, pool.usage().chunks);
-            }
-            Op::Stale(index) => {
-                if !self.stale.is_empty() {
-                    let handle = self.stale[index % self.stale.len()];
-                    prop_assert_eq!(pool.get(handle).err(), Some(HandleError::Stale));
-                    prop_assert_eq!(pool.get_mut(handle).err(), Some(HandleError::Stale));
-                    prop_assert_eq!(pool.remove(handle).err(), Some(HandleError::Stale));
-                    prop_assert_eq!(pool.pin(handle).err(), Some(HandleError::Stale));
-                    prop_assert_eq!(pool.unpin(handle).err(), Some(HandleError::Stale));
-                }
-            }
-        }
-        self.check(pool)
-    }
-
-    fn check<U: MemoryResource>(&self, pool: &CompactingPool<Marked<N>, U>) -> Result<(), TestCaseError> {
-        pool.validate().map_err(|violation| TestCaseError::fail(violation.to_string()))?;
-        let usage = pool.usage();
-        prop_assert_eq!(
-            (usage.live, pool.len(), self.count.get()),
-            (self.live.len(), usage.live, usage.live)
-        );
-        prop_assert_eq!(usage.pinned, self.live.values().filter(|live| live.pins != 0).count());
-        for (&number, live) in &self.live {
-            let value = pool.get(live.handle).unwrap();
-            prop_assert!(value.is_whole(number));
-            if live.pins != 0 {
-                prop_assert_eq!(live.place, Some(NonNull::from(value)), "a pinned value moved");
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Every operation, then a compaction to the end, then the drop.
-fn run<const N: usize, U: MemoryResource>(
-    mut pool: CompactingPool<Marked<N>, U>,
-    ops: &[Op],
-) -> Result<(), TestCaseError> {
-    let mut shadow =
-        Shadow::<N> { live: BTreeMap::new(), stale: vec![], next: 0, count: Rc::new(Cell::new(0)) };
-    for op in ops {
-        shadow.step(&mut pool, op)?;
-    }
-    while !pool.compact(7).done {}
-    shadow.check(&pool)?;
-    let usage = pool.usage();
-    if usage.pinned == 0 && usage.chunks != 0 {
-        let cells = usage.cells / usage.chunks;
-        prop_assert_eq!(usage.chunks, usage.live.div_ceil(cells), "{:?}", usage);
-    }
-    prop_assert_eq!(pool.compact(100).steps, 0, "done is done");
-    drop(pool);
-    prop_assert_eq!(shadow.count.get(), 0);
-    Ok(())
 }
 
 proptest! {
@@ -317,6 +141,33 @@ fn a_pin_keeps_its_chunk_and_only_that() {
         (pool.remove(handles[55]), pool.compact(10).released, pool.usage().chunk_bytes),
         (Ok(55), 1, 0)
     );
+}
+
+/// As many cells as fit, and not one more.
+#[test]
+fn a_chunk_is_a_page_of_4_kib_with_its_head() {
+    fn check<T: Default>() {
+        let mut pool = CompactingPool::new(upstream());
+        pool.insert(T::default()).unwrap();
+        let usage = pool.usage();
+        let cell = (size_of::<T>() + 2 * size_of::<u32>()).next_multiple_of(align_of::<T>());
+        assert_eq!(usage.chunks, 1);
+        assert!(usage.chunk_bytes <= 4096 && usage.chunk_bytes + cell > 4096, "{usage:?}");
+    }
+    check::<u64>();
+    check::<[u32; 7]>();
+    check::<[u64; 20]>();
+    check::<u128>();
+}
+
+#[test]
+fn a_share_is_one_of_as_many_cells_as_an_address_can_count() {
+    let usage = |cells, live| CompactingUsage { cells, live, ..CompactingUsage::default() };
+    assert_eq!(usage(usize::MAX, 0).fragmentation(), 1000);
+    assert_eq!(usage(usize::MAX, usize::MAX / 4 * 3).fragmentation(), 250);
+    // 4.3 million cells times a thousand are more than 32 bits hold.
+    assert_eq!(usage(1 << 23, 1 << 22).fragmentation(), 500);
+    assert_eq!(usage(0, 0).fragmentation(), 0);
 }
 
 /// Values for whole chunks fill them, without one to spare.

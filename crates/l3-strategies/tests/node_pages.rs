@@ -18,6 +18,7 @@ use stratalloc_resource::{Alignment, AllocError, MemoryBlock, MemoryResource, Ow
 use stratalloc_strategies::frame::{Frame, Speed};
 use stratalloc_strategies::node_pages::{NodePages, Placement};
 use stratalloc_strategies::pool::{Pool, PoolConfig};
+use stratalloc_strategies::replicated::{Machine, Replicated};
 use stratalloc_strategies::system::System;
 use stratalloc_strategies::tlsf::GrowingTlsf;
 
@@ -228,6 +229,65 @@ fn a_node_that_is_not_there_has_a_message() {
         assert!(said.contains(has) && said.ends_with(&format!("there is no node {nodes}")), "{said}");
     }
     assert_eq!(NodePages::new(Policy::Interleave(0)), Err(NumaError::NoNodes));
+}
+
+/// Installs what containers do: from now on the calling thread is told `EPERM` by `mbind`. `false` where the system has no such filters.
+fn refuse_to_bind() -> bool {
+    const MBIND: u16 = if cfg!(target_arch = "x86_64") {
+        237
+    } else if cfg!(target_arch = "aarch64") {
+        235
+    } else {
+        274
+    };
+    const EPERM: i32 = 1;
+    const NO_NEW_PRIVILEGES: i32 = 38;
+    const SECCOMP: i32 = 22;
+    /// What to do, how far to go on if so and if not, a number.
+    #[repr(C)]
+    struct Step(u16, u8, u8, u32);
+    #[repr(C)]
+    struct Filter(u16, *const [Step; 4]);
+    unsafe extern "C" {
+        fn prctl(option: i32, a: usize, b: usize, c: usize, d: usize) -> i32;
+        fn syscall(number: core::ffi::c_long, ...) -> core::ffi::c_long;
+    }
+    // Load the call's number; is it `mbind`?; the error; allowed.
+    let error = Step(0x06, 0, 0, 0x5_0000 + EPERM.cast_unsigned());
+    let steps = [Step(0x20, 0, 0, 0), Step(0x15, 0, 1, MBIND.into()), error, Step(0x06, 0, 0, 0x7FFF_0000)];
+    let filter = Filter(4, &raw const steps);
+    // SAFETY: promises that this thread gains no privileges.
+    let promised = unsafe { prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0) };
+    // SAFETY: the kernel reads the four steps; they refuse one call, for this thread.
+    let installed = unsafe { prctl(SECCOMP, 2, (&raw const filter).expose_provenance(), 0, 0) };
+    if (promised, installed) != (0, 0) {
+        return false;
+    }
+    // SAFETY: a range of no pages.
+    let refused = unsafe {
+        syscall(core::ffi::c_long::from(MBIND), 0_usize, 0_usize, 0_usize, 0_usize, 0_usize, 0_usize)
+    };
+    assert_eq!((refused, std::io::Error::last_os_error().raw_os_error()), (-1, Some(EPERM)));
+    true
+}
+
+/// Docker's filter, for instance. With one node nobody asks; with several all that is not bound works still, also what lies by node if it can.
+#[test]
+fn where_nothing_may_be_bound_pages_come_all_the_same() {
+    let thread = std::thread::spawn(|| {
+        if !refuse_to_bind() {
+            return assert!(std::env::var_os("NUMA_NODES").is_none(), "no filters in the emulated machine");
+        }
+        let expected = if numa::nodes() == 1 { Ok(()) } else { Err(NumaError::NoNuma) };
+        assert_eq!(NodePages::on(0).map(drop), expected);
+        assert_eq!(NodePages::new(Policy::Default), Ok(NodePages::AS_THEY_COME));
+        let block = NodePages::AS_THEY_COME.allocate(layout(10_000)).unwrap();
+        touch(block);
+        // SAFETY: live.
+        unsafe { NodePages::AS_THEY_COME.deallocate(block, Alignment::ONE) };
+        assert_eq!(*Replicated::<u64>::new(Machine, 7).unwrap().read(), 7);
+    });
+    thread.join().unwrap();
 }
 
 #[test]

@@ -6,7 +6,9 @@
 
 extern crate alloc;
 
-use alloc::collections::VecDeque;
+#[path = "shadows/replicated.rs"]
+mod shadow;
+
 use alloc::sync::Arc;
 use core::alloc::Layout;
 use core::cell::Cell;
@@ -19,101 +21,9 @@ use stratalloc_platform::numa;
 use stratalloc_resource::conformance;
 use stratalloc_resource::{Alignment, ThreadSafety};
 use stratalloc_resource::{AllocError, FromGlobal, MemoryBlock, MemoryResource, ResourceId, ResourceInfo};
-use stratalloc_strategies::replicated::{Busy, Guard, Machine, OnePlace, Places, Replicated};
+use stratalloc_strategies::replicated::{Busy, Machine, OnePlace, Places, Replicated};
 
-/// Counts what is live, and refuses after so many.
-#[derive(Debug)]
-struct Account {
-    live: AtomicUsize,
-    left: AtomicUsize,
-}
-
-impl Account {
-    const fn of(most: usize) -> Self {
-        Self { live: AtomicUsize::new(0), left: AtomicUsize::new(most) }
-    }
-}
-
-// SAFETY: the global allocator's blocks, by way of `FromGlobal`; counting changes nothing about them.
-unsafe impl MemoryResource for &'_ Account {
-    fn allocate(&self, layout: Layout) -> Result<MemoryBlock, AllocError> {
-        if self.left.fetch_sub(1, Ordering::Relaxed) == 0 {
-            return Err(AllocError::CapacityExhausted);
-        }
-        self.live.fetch_add(1, Ordering::Relaxed);
-        FromGlobal::new(&std::alloc::System).allocate(layout)
-    }
-
-    unsafe fn deallocate(&self, block: MemoryBlock, align: Alignment) {
-        self.live.fetch_sub(1, Ordering::Relaxed);
-        // SAFETY: this function's contract.
-        unsafe { FromGlobal::new(&std::alloc::System).deallocate(block, align) };
-    }
-
-    fn identity(&self) -> ResourceId {
-        ResourceId::new::<Account>(core::ptr::from_ref(*self).addr())
-    }
-
-    fn info(&self) -> ResourceInfo<'_> {
-        ResourceInfo::new("account", ThreadSafety::Shared)
-    }
-}
-
-thread_local!(static HERE: Cell<usize> = const { Cell::new(0) });
-
-/// As many places as one likes, of which each thread says where it is.
-struct Pretended<'a>(usize, &'a Account);
-
-impl<'a> Places for Pretended<'a> {
-    type Memory = &'a Account;
-
-    fn count(&self) -> usize {
-        self.0
-    }
-
-    fn here(&self) -> usize {
-        HERE.get()
-    }
-
-    fn memory(&self, _: usize) -> &'a Account {
-        self.1
-    }
-
-    fn wait(&self) {
-        std::thread::yield_now();
-    }
-}
-
-/// A value that is counted while it is there.
-#[derive(Debug)]
-struct Counted(u64, Arc<AtomicUsize>);
-
-impl Counted {
-    fn new(number: u64, count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(number, count.clone())
-    }
-}
-
-impl Clone for Counted {
-    fn clone(&self) -> Self {
-        Self::new(self.0, &self.1)
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.1.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-#[derive(Clone, Debug)]
-enum Op {
-    Read { place: usize },
-    Release { guard: usize },
-    Publish,
-    Reclaim,
-}
+use shadow::{Account, Counted, HERE, Op, Pretended, run};
 
 fn ops() -> impl Strategy<Value = Vec<Op>> {
     let op = prop_oneof![
@@ -123,60 +33,6 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         1 => Just(Op::Reclaim),
     ];
     proptest::collection::vec(op, 1..120)
-}
-
-/// Runs a schedule of one thread; the shadow knows which versions are held where, hence who is in the way of whom.
-fn run<const NODES: usize>(places: usize, ops: &[Op]) -> Result<(), TestCaseError> {
-    let (account, count) = (Account::of(usize::MAX), Arc::new(AtomicUsize::new(0)));
-    let table: Replicated<Counted, _, NODES> =
-        Replicated::new(Pretended(places, &account), Counted::new(0, &count)).unwrap();
-    let copies = places.clamp(1, NODES);
-    prop_assert_eq!((table.copies(), account.live.load(Ordering::Relaxed)), (copies, copies));
-    let (mut version, mut guards) = (0, VecDeque::<(usize, u64, Guard<'_, Counted>)>::new());
-    for op in ops {
-        match *op {
-            Op::Read { place } => {
-                HERE.set(place);
-                let guard = if place % 2 == 0 { table.read() } else { table.reader().read() };
-                guards.push_back((place % copies, version, guard));
-            }
-            Op::Release { guard } => {
-                if !guards.is_empty() {
-                    drop(guards.swap_remove_back(guard % guards.len()));
-                }
-            }
-            Op::Publish => {
-                let number = version + 1;
-                // In the way is who holds any version but the present.
-                let blocked = guards.iter().filter(|held| held.1 != version).map(|held| held.0).min();
-                match table.try_publish(Counted::new(number, &count)) {
-                    Ok(published) => {
-                        prop_assert_eq!((published, blocked), (number, None));
-                        version = number;
-                    }
-                    Err(refused) => {
-                        let place = blocked.expect("nobody was in the way");
-                        prop_assert_eq!(refused.reason(), Busy::Readers { place });
-                        prop_assert_eq!(refused.into_value().0, number);
-                    }
-                }
-            }
-            Op::Reclaim => {
-                let blocked: alloc::collections::BTreeSet<_> =
-                    guards.iter().filter(|held| held.1 != version).map(|held| held.0).collect();
-                prop_assert_eq!(table.reclaim(), copies - blocked.len());
-                prop_assert_eq!(count.load(Ordering::Relaxed), copies + blocked.len());
-            }
-        }
-        for (_, held, guard) in &guards {
-            prop_assert_eq!((guard.0, guard.version()), (*held, *held), "a version changed under its reader");
-        }
-        prop_assert!((copies..=2 * copies).contains(&count.load(Ordering::Relaxed)));
-    }
-    drop(guards);
-    drop(table);
-    prop_assert_eq!((count.load(Ordering::Relaxed), account.live.load(Ordering::Relaxed)), (0, 0));
-    Ok(())
 }
 
 proptest! {
@@ -201,6 +57,95 @@ fn memory_that_runs_out_midway_goes_back() {
         assert_eq!(made.err(), Some(AllocError::CapacityExhausted));
         assert_eq!((account.live.into_inner(), count.load(Ordering::Relaxed)), (0, 0));
     }
+}
+
+/// A resource of its own at each call, as safe code may write it; it notices when it goes before a block of it.
+struct Passing {
+    live: AtomicUsize,
+    number: usize,
+}
+
+// SAFETY: as for `Account`.
+unsafe impl MemoryResource for Passing {
+    fn allocate(&self, layout: Layout) -> Result<MemoryBlock, AllocError> {
+        self.live.fetch_add(1, Ordering::Relaxed);
+        FromGlobal::new(&std::alloc::System).allocate(layout)
+    }
+
+    unsafe fn deallocate(&self, block: MemoryBlock, align: Alignment) {
+        assert_ne!(self.live.fetch_sub(1, Ordering::Relaxed), 0, "a block of another one");
+        // SAFETY: this function's contract.
+        unsafe { FromGlobal::new(&std::alloc::System).deallocate(block, align) };
+    }
+
+    fn identity(&self) -> ResourceId {
+        ResourceId::new::<Self>(self.number)
+    }
+
+    fn info(&self) -> ResourceInfo<'_> {
+        ResourceInfo::new("passing", ThreadSafety::Shared)
+    }
+}
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        assert_eq!(self.live.load(Ordering::Relaxed), 0, "dropped before its blocks");
+    }
+}
+
+#[test]
+fn a_memory_lives_as_long_as_its_copy() {
+    struct Generous;
+    impl Places for Generous {
+        type Memory = Passing;
+
+        fn count(&self) -> usize {
+            3
+        }
+
+        fn here(&self) -> usize {
+            HERE.get()
+        }
+
+        fn memory(&self, _: usize) -> Passing {
+            static NUMBER: AtomicUsize = AtomicUsize::new(0);
+            Passing { live: AtomicUsize::new(0), number: NUMBER.fetch_add(1, Ordering::Relaxed) }
+        }
+    }
+    let table: Replicated<u64, _, 4> = Replicated::new(Generous, 7).unwrap();
+    table.publish_with(|place, memory| {
+        assert_eq!(memory.live.load(Ordering::Relaxed), 1, "the memory of copy {place}");
+        8
+    });
+    for place in 0..3 {
+        HERE.set(place);
+        assert_eq!(*table.read(), 8);
+    }
+    // On the thread that drops it.
+    std::thread::spawn(|| drop(table)).join().unwrap();
+}
+
+#[test]
+fn places_are_counted_once() {
+    struct Growing(Cell<usize>);
+    impl Places for Growing {
+        type Memory = FromGlobal<'static, std::alloc::System>;
+
+        fn count(&self) -> usize {
+            self.0.set(self.0.get() + 1);
+            self.0.get()
+        }
+
+        fn here(&self) -> usize {
+            HERE.get()
+        }
+
+        fn memory(&self, _: usize) -> Self::Memory {
+            FromGlobal::new(&std::alloc::System)
+        }
+    }
+    let table: Replicated<u64, _, 8> = Replicated::new(Growing(Cell::new(1)), 7).unwrap();
+    assert_eq!((table.copies(), table.places().0.get()), (2, 2));
 }
 
 /// In the first clone and in the second, when one node has its next version already.

@@ -110,6 +110,14 @@ fn each_error_is_a_sentence() {
     assert_eq!(os, "the range was not bound: out of memory or address space (error 12)");
 }
 
+#[test]
+fn who_may_not_bind_has_no_numa() {
+    for error in [OsError::UNSUPPORTED, OsError::NOT_PERMITTED] {
+        assert_eq!(refusal(error), NumaError::NoNuma);
+    }
+    assert_eq!(refusal(OsError::OUT_OF_MEMORY), NumaError::Os(OsError::OUT_OF_MEMORY));
+}
+
 /// The kernel's own answer, which one node alone would not be asked for.
 #[test]
 fn the_system_call_itself_takes_node_zero() {

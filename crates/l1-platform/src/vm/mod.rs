@@ -21,8 +21,10 @@
 //! **Fit.** `size` is a positive multiple of [`page::size`](crate::page::size) in every function, pointers are
 //! page-aligned. **Disjoint.** A range handed out overlaps no other mapping of the process. **Stable.** It stays
 //! mapped until [`release`], [`remap`] or [`move_pages`] says otherwise. **Threads.** Any thread may call any function
-//! on any range at any time; two threads must not call functions on overlapping ranges at once, except reads of
-//! [`resident`]. **Errors** are values: after an error the range is as it was, unless the function says otherwise; the
+//! on any range at any time; two threads must not call functions on overlapping ranges at once, with two exceptions:
+//! [`resident`] and [`first_resident`] only look, and may beside anything but what ends the mapping; [`commit`] and
+//! [`install_guard`] may overlap with each other, themselves and [`purge`], because in every order memory is committed
+//! afterwards, a guard a guard, and what was purged zero. **Errors** are values: after an error the range is as it was, unless the function says otherwise; the
 //! C variable `errno` is never touched. **No allocation**, no lock, no panic.
 //!
 //! | function | Linux | before `main` | in a signal handler | after `fork` in a threaded process |

@@ -48,6 +48,53 @@ impl Drop for Range {
     }
 }
 
+/// Several at once on one range, whose first page is a guard, where there are any, and whose last one is in use.
+#[test]
+fn commits_guards_and_a_purge_at_the_same_time_come_to_what_they_come_to_by_turns() {
+    extern crate std;
+    const ROUNDS: u8 = if cfg!(miri) { 2 } else { 200 };
+    let range = &Range::new(4, Access::None);
+    let page = page::size();
+    // SAFETY: the test's range.
+    unsafe { commit(range.ptr, range.size) }.unwrap();
+    let guard = range.ptr.as_ptr().expose_provenance();
+    // SAFETY: as above; nobody accesses the first page.
+    let has_guards =
+        unsafe { install_guard(range.ptr, page) }.is_ok() && crate::probe::word_at(guard).is_none();
+    range.write(page, 1);
+    let start = core::sync::atomic::AtomicPtr::new(range.ptr.as_ptr());
+    let work = |purges: bool| {
+        let start = NonNull::new(start.load(core::sync::atomic::Ordering::Relaxed)).unwrap();
+        for _ in 0..ROUNDS {
+            // SAFETY: the test's range, which lives longer; each of these calls may be made beside the others.
+            unsafe { commit(start, 4 * page) }.unwrap();
+            // SAFETY: as above; nobody accesses the first page.
+            let _ = unsafe { install_guard(start, page) };
+            // SAFETY: as above.
+            unsafe { first_resident(start, 4 * page) }.unwrap();
+            if purges {
+                // SAFETY: the second page.
+                let second = unsafe { start.add(page) };
+                // SAFETY: as above; nobody accesses it meanwhile, and no other thread purges.
+                unsafe { purge(second, page) }.unwrap();
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| work(true));
+        scope.spawn(|| work(false));
+        for round in 0..ROUNDS {
+            let last = start.load(core::sync::atomic::Ordering::Relaxed).wrapping_add(3 * page);
+            // SAFETY: committed above, and only this thread's.
+            unsafe { last.write(round) };
+            // SAFETY: as above.
+            assert_eq!(unsafe { last.read() }, round);
+        }
+    });
+    assert_eq!(range.read(page), 0);
+    assert!(!has_guards || crate::probe::word_at(guard).is_none(), "a guard that was committed over");
+}
+
 #[test]
 fn reserved_pages_are_aligned_and_read_as_zero() {
     let page = page::size();

@@ -73,15 +73,21 @@ pub(super) struct Chunk<T> {
 }
 
 impl<T> Chunk<T> {
-    /// The head, and where the cells begin.
-    fn parts(cells: u32) -> Result<(Layout, usize), AllocError> {
-        let array = Layout::array::<Cell<T>>(cells as usize);
-        let whole = array.and_then(|array| Layout::new::<Self>().extend(array));
-        whole.map_err(|_| AllocError::SizeOverflow)
+    /// Where the cells begin.
+    const FIRST: usize = Layout::new::<Self>().size().next_multiple_of(align_of::<Cell<T>>());
+
+    /// As many cells as fit `bytes` together with the head.
+    pub(super) const fn fit(bytes: usize) -> usize {
+        bytes.saturating_sub(Self::FIRST) / size_of::<Cell<T>>()
     }
 
+    /// Head and cells.
     pub(super) fn layout(cells: u32) -> Result<Layout, AllocError> {
-        Self::parts(cells).map(|(layout, _)| layout)
+        let array = Layout::array::<Cell<T>>(cells as usize);
+        let whole = array.and_then(|array| Layout::new::<Self>().extend(array));
+        let (layout, first) = whole.map_err(|_| AllocError::SizeOverflow)?;
+        debug_assert_eq!(first, Self::FIRST);
+        Ok(layout)
     }
 
     /// A chunk of free cells.
@@ -118,9 +124,8 @@ impl<T> Chunk<T> {
     ///
     /// A chunk, and a number below its count of cells.
     pub(super) unsafe fn cell(this: NonNull<Self>, number: u32) -> NonNull<Cell<T>> {
-        let offset = const { Layout::new::<Self>().size().next_multiple_of(align_of::<Cell<T>>()) };
-        // SAFETY: the cells follow the head, as in `parts`.
-        let first = unsafe { this.byte_add(offset) }.cast::<Cell<T>>();
+        // SAFETY: the cells follow the head, as in `layout`.
+        let first = unsafe { this.byte_add(Self::FIRST) }.cast::<Cell<T>>();
         // SAFETY: this function's contract.
         unsafe { first.add(number as usize) }
     }
@@ -131,13 +136,12 @@ impl<T> Chunk<T> {
     ///
     /// A cell of a chunk.
     pub(super) unsafe fn of(cell: NonNull<Cell<T>>) -> NonNull<Self> {
-        let offset = const { Layout::new::<Self>().size().next_multiple_of(align_of::<Cell<T>>()) };
         // SAFETY: this function's contract.
         let number = unsafe { cell.as_ref() }.number;
         // SAFETY: as far behind the first cell.
         let first = unsafe { cell.sub(number as usize) };
         // SAFETY: the head is that far before the first cell.
-        unsafe { first.byte_sub(offset) }.cast()
+        unsafe { first.byte_sub(Self::FIRST) }.cast()
     }
 
     /// Takes a free cell out.

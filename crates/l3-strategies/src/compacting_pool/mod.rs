@@ -20,7 +20,7 @@
 //! | [`get`](CompactingPool::get), [`get_mut`](CompactingPool::get_mut) | O(1): an entry, a comparison, the cell |
 //! | [`remove`](CompactingPool::remove), [`pin`](CompactingPool::pin), [`unpin`](CompactingPool::unpin) | O(1) |
 //! | [`compact(n)`](CompactingPool::compact) | at most `n` cells looked at, each of which is moved at most once; one upstream release per chunk emptied |
-//! | memory | 8 bytes per cell, 16 per entry (as many as values were live at one time, until the drop), 64 per chunk |
+//! | memory | 8 bytes per cell, 16 per entry (as many as values were live at one time, until the drop), 40 per chunk |
 //!
 //! When `compact` says that it is done and nothing is pinned, there are as few chunks as hold the values: `chunks == ⌈live ÷ cells⌉`.
 //!
@@ -98,8 +98,10 @@ impl CompactingUsage {
     /// The share of cells without a value, in thousandths: 0 for a pool without chunks.
     #[must_use]
     pub const fn fragmentation(&self) -> usize {
-        match ((self.cells - self.live) * 1000).checked_div(self.cells) {
-            Some(share) => share,
+        // A thousand times the cells may be more than an address has room for.
+        let free = self.cells.saturating_sub(self.live) as u128;
+        match (free * 1000).checked_div(self.cells as u128) {
+            Some(share) => share as usize,
             None => 0,
         }
     }
@@ -162,13 +164,12 @@ impl<T, U: MemoryResource> CompactingPool<T, U> {
     pub fn new(upstream: U) -> Self {
         // Spread, so that handles of one pool are stale in another. Relaxed: any numbers do.
         let seed = SEEDS.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9E37_79B9);
-        let fit = 4096 / size_of::<Cell<T>>();
-        let cells = u32::try_from(fit.clamp(8, 256)).unwrap_or(8);
+        let cells = u32::try_from(Chunk::<T>::fit(4096).clamp(8, 256)).unwrap_or(8);
         let (entries, lists) = (Entries::new(seed), Lists::new());
         Self { entries, lists, chunks: 0, live: 0, pinned: 0, cells, source: None, upstream }
     }
 
-    /// The same with so many cells per chunk, 1 to 65 536, if it has no chunk yet. By default as many as 4 KiB hold, 8 to 256. More cells are
+    /// The same with so many cells per chunk, 1 to 65 536, if it has no chunk yet. By default as many as fit 4 KiB with the chunk's head, 8 to 256. More cells are
     /// fewer upstream requests, fewer cells become empty by themselves sooner.
     #[must_use]
     pub fn with_chunk_cells(mut self, cells: u32) -> Self {

@@ -69,7 +69,8 @@ impl Class {
         let bad = FiberStacksError::BadConfig;
         let size = align_up(class.size, page).filter(|&size| size > 0).ok_or(bad)?;
         let guard = align_up(config.guard_bytes.max(1), page).ok_or(bad)?;
-        let kept = align_up(config.kept_bytes, page).ok_or(bad)?;
+        // More than there are pages for: all of it.
+        let kept = align_up(config.kept_bytes, page).unwrap_or(usize::MAX);
         let mut shape = Shape { base: 0, guard, size, count: class.count };
         let len = shape.checked_len().filter(|&len| len <= isize::MAX.unsigned_abs()).ok_or(bad)?;
         let last = u32::try_from(class.count).ok().and_then(|count| count.checked_sub(1)).ok_or(bad)?;
@@ -200,8 +201,8 @@ impl Class {
             if next as usize >= self.shape.count {
                 return Err(FiberStacksError::Exhausted);
             }
-            // Before it is counted, so that nothing has to be undone if the system refuses. Two threads may do the same here: it
-            // changes nothing to do it twice, even when the stack is in use already.
+            // Before it is counted, so that nothing has to be undone if the system refuses. Two threads may do the same here, and one of
+            // them late, when the stack is in use already: `vm` allows that for what is done here, and the outcome is the same.
             self.open(next as usize).map_err(FiberStacksError::System)?;
             match born.compare_exchange(next, next + 1, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => return Ok(next),
@@ -238,6 +239,11 @@ impl Class {
     /// Gives a stack, which is the caller's, to the shared list.
     pub(super) fn share(&self, index: u32) {
         self.before_share(index);
+        self.push(index);
+    }
+
+    /// Puts a stack into the shared list that is `Shared` already.
+    pub(super) fn push(&self, index: u32) {
         self.changing.shared.push(index, |next| self.record(index).next.store(next, Ordering::Relaxed));
     }
 
@@ -265,6 +271,9 @@ impl Class {
     /// would not take back, locked pages for instance, stays.
     pub(super) fn shrink(&self, index: u32, kept: usize) {
         let deep = self.shape.size.saturating_sub(kept);
+        if deep == 0 {
+            return;
+        }
         let limit = self.limit(index);
         // SAFETY: RANGE.
         if let Ok(Some(first)) = unsafe { vm::first_resident(limit, deep) } {

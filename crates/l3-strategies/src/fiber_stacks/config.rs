@@ -105,7 +105,7 @@ impl FiberStacksConfig {
         self
     }
 
-    /// When stacks that come back give back what lies deeper than `kept` bytes, rounded up to whole pages. By default
+    /// When stacks that come back give back what lies deeper than `kept` bytes, rounded up to whole pages; any number is allowed. By default
     /// [`GiveBack::Never`], and 16 KiB for who asks. See [`FiberStacksConfig`].
     #[must_use]
     pub const fn with_give_back(mut self, when: GiveBack, kept: usize) -> Self {

@@ -31,11 +31,11 @@
 //!
 //! A process may have 65 530 mappings (`vm.max_map_count`). How many do guarded stacks take?
 //!
-//! | arrangement | mappings for n stacks | most stacks by default |
+//! | arrangement | mappings for n stacks (of a range with that of its records) | most stacks by default |
 //! | --- | --- | --- |
 //! | each stack mapped by itself, a guard at both ends | 3 n (2 n where the kernel joins neighbours) | 21 000 to 32 000 |
-//! | a range, neighbours share a guard ([`Guards::Mappings`]) | 2 n + 1 | 32 700 |
-//! | a range, guards marked in the page tables ([`Guards::Markers`]) | 2, whatever n | memory decides |
+//! | a range, neighbours share a guard ([`Guards::Mappings`]) | 2 n + 2 | 32 700 |
+//! | a range, guards marked in the page tables ([`Guards::Markers`]) | 3, whatever n | memory decides |
 //!
 //! Markers (`MADV_GUARD_INSTALL`, Linux 6.13) make a page inaccessible without splitting its mapping. They are what [`Guards::Automatic`] takes
 //! where a trial at the start shows that they work. A marker costs an entry in a page table: with stacks of 64 KiB that is one page of 4 KiB per

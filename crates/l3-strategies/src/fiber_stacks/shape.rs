@@ -10,9 +10,9 @@
 /// What lies at an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// Inside the stack with this index, or at its upper end.
+    /// Inside the stack with this index. (Its top is the first address of the guard above.)
     Stack(usize),
-    /// In the guard below the stack with this index, and above the one before; the last guard is below none.
+    /// In the guard below the stack with this index, and above the one before. The first is above none, the last below none.
     Guard(usize),
 }
 
@@ -49,7 +49,7 @@ impl Shape {
         self.stride() * index
     }
 
-    /// How far from the base stack `index` starts: the lowest byte that may be used.
+    /// How far from the base the lowest byte of stack `index` is.
     pub(super) const fn limit_offset(&self, index: usize) -> usize {
         self.guard_offset(index) + self.guard
     }

@@ -23,7 +23,8 @@ pub struct ClassUsage {
     pub shared: usize,
     /// The deepest use of any, in bytes, as far as somebody asked or pages were given back. See [`FiberStacks::measure`].
     pub high_water: usize,
-    /// Mappings of the process that the class takes: two, or with guards by mappings one and two for each stack ever used.
+    /// Mappings of the process that the class takes, at most: three (accessible stacks, those never used, the records), or with guards by
+    /// mappings two and two more for each stack ever used. The kernel joins neighbours that are alike.
     pub mappings: usize,
 }
 
@@ -39,7 +40,7 @@ pub struct Measured {
 fn usage(class: &Class) -> ClassUsage {
     let born = class.born();
     let records = class.records().iter().take(born);
-    let mappings = if class.has_markers { 2 } else { 2 * born + 1 };
+    let mappings = if class.has_markers { 3 } else { 2 * born + 2 };
     let (size, count) = (class.shape.size, class.shape.count);
     let start = ClassUsage { size, count, mappings, ..ClassUsage::default() };
     records.fold(start, |mut usage, record| {
@@ -111,7 +112,7 @@ fn collect(class: &Class) -> usize {
         let before = class.resident(index);
         class.shrink(index, 0);
         given += before.saturating_sub(class.resident(index));
-        class.share(index);
+        class.push(index);
     }
     given
 }

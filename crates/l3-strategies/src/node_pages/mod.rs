@@ -13,7 +13,7 @@
 //! | `allocate` | one `mmap` (up to four for alignments above a page) and one `mbind`, and a page fault for each page at its first touch |
 //! | `deallocate` | one `munmap` |
 //! | `reallocate` | nothing within the last page; else one `mremap`, which keeps the binding; alignments above a page copy |
-//! | on a machine with one node | no `mbind`: as [`System`] |
+//! | on a machine with one node, or [as they come](NodePages::AS_THEY_COME) | no `mbind`: as [`System`] |
 //! | memory | rounding to whole pages; the kernel keeps one record per binding |
 //!
 //! **Threads.** Any thread may do anything at any time.
@@ -76,7 +76,7 @@ pub struct Placement {
 }
 
 impl NodePages {
-    /// Pages from where the kernel takes them: as a rule the node of the thread that touches them first.
+    /// Pages from where the kernel takes them: as a rule the node of the thread that touches them first. Works where nothing can be bound, too.
     pub const AS_THEY_COME: Self = Self { policy: Policy::Default };
 
     /// Pages of `node`, and of another where it has none left. On a machine with one node those are all pages.
@@ -120,12 +120,15 @@ impl NodePages {
         Self::new(Policy::Interleave(u64::MAX.unbounded_shr(u64::BITS.saturating_sub(numa::nodes()))))
     }
 
-    /// Pages as `policy` says. The kernel is asked once whether it will have it.
+    /// Pages as `policy` says. The kernel is asked once whether it will have it, but for the default policy, which fresh pages have anyway.
     ///
     /// # Errors
     ///
     /// As for [`on`](Self::on).
     pub fn new(policy: Policy) -> Result<Self, NumaError> {
+        if policy == Policy::Default {
+            return Ok(Self::AS_THEY_COME);
+        }
         let size = page::size();
         let probe = vm::reserve(size, size, vm::Access::None).map_err(NumaError::Os)?;
         // SAFETY: the page just reserved, nobody else's.
@@ -178,6 +181,9 @@ impl NodePages {
 
     /// Binds a block whose new pages nobody has touched; one that the kernel will not bind goes back.
     fn bound(&self, block: MemoryBlock) -> Result<MemoryBlock, AllocError> {
+        if self.policy == Policy::Default {
+            return Ok(block);
+        }
         // SAFETY: whole pages of a mapping of `System`, ours.
         match unsafe { numa::bind(block.as_non_null(), block.len(), self.policy) } {
             Ok(()) => Ok(block),

@@ -40,7 +40,9 @@
 //! **When not.** For what changes as often as it is read, or is larger than the caches of a node can gain: each version is copied to each node. Readers
 //! of one node share a line for counting: a short read in a loop by many threads should hold its guard across several looks.
 //!
-//! **Misuse.** There is none in safe code but the guard above.
+//! **Misuse.** In safe code there are ways to wait for ever, and no others: the guard above; and a writer that calls `publish`, `publish_with` or `update`
+//! of the same value once more from within, which is from a closure that it was given, or from `clone` or `drop` of a value. `try_publish` and `reclaim`
+//! say there that a writer is at work.
 //!
 //! **Source:** McKenney and Slingwine, *Read-copy update*, PDCS 1998; Ramalhete and Correia, *Left-Right: a concurrency control technique
 //! with wait-free population oblivious reads*, 2013 (two copies, readers that count themselves in and out); Calciu et al., *Black-box
@@ -98,19 +100,24 @@ type DefaultPlaces = OnePlace<crate::Fixed>;
 ///
 /// `NODES` is the most copies that there are; nodes beyond share those of others.
 pub struct Replicated<T, P: Places = DefaultPlaces, const NODES: usize = 16> {
-    // Invariant COPIES: the first `count` (at least one) are replicas in blocks of the places' memories, which live until the drop.
+    // Invariant COPIES: the first `count` (at least one) are replicas in blocks of the memories with the same index, which live until the drop.
     replicas: [NonNull<Replica<Versioned<T>>>; NODES],
+    // Kept, because blocks live no longer than their resource, and `Places` may make a new one at each call.
+    memories: [Option<P::Memory>; NODES],
     count: usize,
     places: P,
     // Whoever made it true is the writer: REPLICA-WRITER.
     writing: AtomicBool,
 }
 
-// SAFETY: the replicas are this value's alone; values are dropped where it is.
-unsafe impl<T: Send, P: Places + Send, const NODES: usize> Send for Replicated<T, P, NODES> {}
-// SAFETY: readers share values (`T: Sync`), a writer drops and moves them (`T: Send`); the rest is atomics, and what REPLICA-WRITER and
-// COPIES say.
-unsafe impl<T: Send + Sync, P: Places + Sync, const NODES: usize> Sync for Replicated<T, P, NODES> {}
+// SAFETY: the replicas are this value's alone; values are dropped where it is, and memories used.
+unsafe impl<T: Send, P: Places<Memory: Send> + Send, const NODES: usize> Send for Replicated<T, P, NODES> {}
+// SAFETY: readers share values (`T: Sync`), a writer drops and moves them (`T: Send`) and shows memories to closures; the rest is
+// atomics, and what REPLICA-WRITER and COPIES say.
+unsafe impl<T: Send + Sync, P: Places<Memory: Sync> + Sync, const NODES: usize> Sync
+    for Replicated<T, P, NODES>
+{
+}
 
 impl<T: Clone, P: Places, const NODES: usize> Replicated<T, P, NODES> {
     /// Version 0 on every node: `value` on the first, clones of it on the others. An example is at the [module](self).
@@ -119,19 +126,10 @@ impl<T: Clone, P: Places, const NODES: usize> Replicated<T, P, NODES> {
     ///
     /// Those of the places' memories.
     pub fn new(places: P, value: T) -> Result<Self, AllocError> {
-        let mut value = Some(value);
-        let (mut made, count) = (0, copies::<NODES>(&places));
-        Self::new_with(places, |_, _| {
-            made += 1;
-            // The last one gets the value itself.
-            if made == count { value.take() } else { value.clone() }
-        })
+        let (mut value, wanted) = (Some(value), Self::wanted(&places));
+        let last = wanted - 1;
+        Self::make(places, wanted, |place, _| if place == last { value.take() } else { value.clone() })
     }
-}
-
-/// How many copies there are.
-fn copies<const NODES: usize>(places: &impl Places) -> usize {
-    places.count().clamp(1, NODES)
 }
 
 impl<T, P: Places, const NODES: usize> Replicated<T, P, NODES> {
@@ -154,15 +152,26 @@ impl<T, P: Places, const NODES: usize> Replicated<T, P, NODES> {
     /// # Errors
     ///
     /// Those of the places' memories, and [`AllocError::OutOfMemory`] if `make` gives up.
-    pub fn new_with(
+    pub fn new_with(places: P, make: impl FnMut(usize, &P::Memory) -> Option<T>) -> Result<Self, AllocError> {
+        let wanted = Self::wanted(&places);
+        Self::make(places, wanted, make)
+    }
+
+    /// How many copies there shall be, 1 to `NODES`. Asks the places: once for each value.
+    fn wanted(places: &P) -> usize {
+        const { Self::SOME };
+        places.count().clamp(1, NODES)
+    }
+
+    fn make(
         places: P,
+        wanted: usize,
         mut make: impl FnMut(usize, &P::Memory) -> Option<T>,
     ) -> Result<Self, AllocError> {
-        const { Self::SOME };
-        let wanted = copies::<NODES>(&places);
         let replicas = [NonNull::dangling(); NODES];
         // Dropped with as many copies as there are, should one fail.
-        let mut this = Self { replicas, count: 0, places, writing: AtomicBool::new(false) };
+        let memories = [const { None }; NODES];
+        let mut this = Self { replicas, memories, count: 0, places, writing: AtomicBool::new(false) };
         while this.count < wanted {
             let memory = this.places.memory(this.count);
             let value = make(this.count, &memory).ok_or(AllocError::OutOfMemory)?;
@@ -170,6 +179,7 @@ impl<T, P: Places, const NODES: usize> Replicated<T, P, NODES> {
             // SAFETY: a live block for this layout, ours.
             unsafe { place.write(Replica::new(Versioned { version: 0, value })) };
             this.replicas[this.count] = place;
+            this.memories[this.count] = Some(memory);
             this.count += 1;
         }
         Ok(this)
@@ -187,6 +197,11 @@ impl<T, P: Places, const NODES: usize> Replicated<T, P, NODES> {
         &self.places
     }
 
+    /// The memory of one of the copies.
+    fn memory(&self, copy: usize) -> &P::Memory {
+        self.memories[copy].as_ref().expect("a memory for each copy")
+    }
+
     fn replica(&self, place: usize) -> &Replica<Versioned<T>> {
         let index = if place < self.count { place } else { place % self.count };
         // SAFETY: one of the first `count`, alive as long as `self`: COPIES.
@@ -196,12 +211,12 @@ impl<T, P: Places, const NODES: usize> Replicated<T, P, NODES> {
 
 impl<T, P: Places, const NODES: usize> Drop for Replicated<T, P, NODES> {
     fn drop(&mut self) {
-        for (place, replica) in self.replicas.iter().take(self.count).enumerate() {
+        for (replica, memory) in self.replicas.iter().zip(self.memories.iter().flatten()) {
             // SAFETY: alive until here, and nobody reads: COPIES, `&mut self`.
             unsafe { replica.drop_in_place() };
             let block = MemoryBlock::new(replica.cast(), Self::LAYOUT.size());
-            // SAFETY: live in the place's memory, with this layout; not used any more.
-            unsafe { self.places.memory(place).deallocate(block, Alignment::from_layout(Self::LAYOUT)) };
+            // SAFETY: live in this memory, with this layout; not used any more.
+            unsafe { memory.deallocate(block, Alignment::from_layout(Self::LAYOUT)) };
         }
     }
 }

@@ -33,13 +33,14 @@ pub trait Places {
     /// What gives memory at a place, and takes it back.
     type Memory: MemoryResource;
 
-    /// How many places there are, at least one. Asked once.
+    /// How many places there are: the numbers below are places. 0 counts as 1; those beyond the `NODES` of a
+    /// [`Replicated`](super::Replicated) get no copy. Asked once for each value.
     fn count(&self) -> usize;
 
-    /// Where the calling thread runs now. Any answer is right, a true one fast.
+    /// Where the calling thread runs now. Any number is right (one that has no copy is taken modulo their number), a true one fast.
     fn here(&self) -> usize;
 
-    /// The memory of a place, below [`count`](Self::count).
+    /// The memory of a place, below [`count`](Self::count). Asked once for each copy, and kept as long as the copy.
     fn memory(&self, place: usize) -> Self::Memory;
 
     /// What a writer does while a reader is in its way.

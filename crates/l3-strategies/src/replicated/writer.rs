@@ -182,7 +182,7 @@ impl<T, P: Places, const NODES: usize> Replicated<T, P, NODES> {
     pub fn publish_with(&self, mut make: impl FnMut(usize, &P::Memory) -> T) -> u64 {
         let writer = Writer::new(self);
         writer.wait_for_readers();
-        writer.publish(|place| make(place, &self.places.memory(place)))
+        writer.publish(|place| make(place, self.memory(place)))
     }
 
     /// Drops the version before the last on every node where nobody reads it any more; on how many nothing of it is left. Does not wait.

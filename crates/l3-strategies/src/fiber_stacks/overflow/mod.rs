@@ -36,8 +36,8 @@ pub struct OverflowReports {
 ///
 /// Opt in once per thread that runs fibers. The first call of the process installs a handler for `SIGSEGV`, which stays; the handler from
 /// before (a crash reporter's, Rust's own) is called after the report, and gets all faults that are no guards of fiber stacks. Each call gives
-/// its thread a stack of 64 KiB for signal handlers, for an overflowing stack has no room for one. The handler reads a table,
-/// formats into a buffer of its own and writes: no allocation, no lock.
+/// its thread a stack of 64 KiB for signal handlers, for an overflowing stack has no room for one; of several on a thread, one that is dropped
+/// before a later one leaves its stack behind. The handler reads a table, formats into a buffer of its own and writes: no allocation, no lock.
 ///
 /// ```
 /// use stratalloc_strategies::fiber_stacks::{FiberStacks, FiberStacksConfig, report_overflows};
