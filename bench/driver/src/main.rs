@@ -134,7 +134,8 @@ fn write_record(
 fn run_all(plan: &Resolved, facts: Vec<Fact>) -> Result<Record, String> {
     let mut record = Record::new(plan, facts);
     let progress = Progress::new(plan.rounds * plan.cells.len() * plan.rows.len());
-    let copy = || Copies::of(&plan.rows, &plan.runners).map_err(|error| format!("copying the runners: {error}"));
+    let copy =
+        || Copies::of(&plan.rows, &plan.runners).map_err(|error| format!("copying the runners: {error}"));
     let mut copies = (copy()?, (0, 0));
     for Turn { round, cell, allocator } in interleaved(plan.rounds, plan.cells.len(), plan.rows.len()) {
         if copies.1 != (round, cell) {

@@ -200,7 +200,7 @@ fn sum_slabs(out: &mut Statistics) -> [u64; BINS] {
         let class = slab.class() % BINS;
         let waiting = slab.remote.waiting();
         if class == class::MIXED {
-            mixed::blocks(slab).for_each(|units| away[class::of_units(units)] += 1);
+            mixed::blocks(slab).for_each(|units| away[class::of_units(units) % BINS] += 1);
             out.remote_waiting += back(&mut away, slab, home::first_waiting(slab), waiting);
             continue;
         }
@@ -226,7 +226,7 @@ fn sum_slabs(out: &mut Statistics) -> [u64; BINS] {
 fn back(away: &mut [u64; BINS], slab: &Slab, first: *mut Block, units: u32) -> u64 {
     let mut blocks = 0;
     for (_, units) in mixed::chain(slab, first, units) {
-        let class = class::of_units(units);
+        let class = class::of_units(units) % BINS;
         away[class] = away[class].saturating_sub(1);
         blocks += 1;
     }

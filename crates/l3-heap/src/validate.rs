@@ -9,8 +9,8 @@ use crate::layout::{CHUNKS_PER_AREA, SLICE, SLICES_PER_CHUNK};
 use crate::region::chunk::{Chunk, ChunkKind};
 use crate::small::class::{self, BINS, CLASSES, MIN_UNITS, MIXED};
 use crate::small::slab::{Block, Slab, State};
-use crate::small::{mixed, pool, slice};
 use crate::small::thread_heap::ThreadHeap;
+use crate::small::{mixed, pool, slice};
 use crate::{region, stats};
 
 fn equal(

@@ -226,7 +226,9 @@ mod tests {
 
     #[test]
     fn nothing_worth_a_step_is_left_at_the_end_of_a_narrow_slab() {
-        for class in TABLE[..MIXED].iter().filter(|class| (FINE_MAX..=NARROW_MAX).contains(&(class.size as usize))) {
+        for class in
+            TABLE[..MIXED].iter().filter(|class| (FINE_MAX..=NARROW_MAX).contains(&(class.size as usize)))
+        {
             let rest = SLICE - class.size as usize * usize::from(class.capacity);
             assert!(rest < usize::from(class.capacity) * LINE, "{class:?}");
         }

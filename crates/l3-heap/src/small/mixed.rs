@@ -122,7 +122,8 @@ fn occupy(heap: &ThreadHeap, slab: &'static Slab, first: u32, have: u32, units: 
     let vacant = vacant & !bits::mask(first + have, units - have);
     slab.vacant.set(vacant);
     let before = if have > 0 { 1 << (first + have - 1) } else { 0 };
-    slab.ends.store(slab.ends.load(Ordering::Relaxed) & !before | 1 << (first + units - 1), Ordering::Relaxed);
+    slab.ends
+        .store(slab.ends.load(Ordering::Relaxed) & !before | 1 << (first + units - 1), Ordering::Relaxed);
     slab.carved.set(slab.carved.get().max((first + units) as u16));
     home::count(heap, slab, u32::from(slab.counted.get()) + units - have);
     if vacant == 0 {
