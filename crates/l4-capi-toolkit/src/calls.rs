@@ -6,10 +6,10 @@ use core::ptr::{self, NonNull};
 
 use stratalloc_resource::abi::{
     ErrorCode, ForeignResource, RawBlock, RawInfo, RawMarker, RawResource, RawUsage, ResourceV1, VERSION,
+    request,
 };
 use stratalloc_resource::{Alignment, reallocate_by_moving};
 
-use crate::made::layout;
 use crate::system;
 
 /// The table of a resource.
@@ -74,7 +74,7 @@ unsafe extern "C" fn stratalloc_resource_allocate(
     if out.is_null() {
         return ErrorCode::INVALID_ARGUMENT;
     }
-    if let Err(code) = layout(size, align) {
+    if let Err(code) = request(size, align) {
         return code;
     }
     // SAFETY: its own function; this function's contract.
@@ -141,7 +141,7 @@ unsafe extern "C" fn stratalloc_resource_resize(
     let _ = function!(raw, allocate);
     let block = RawBlock { start, len }.fitting(0, Alignment::ONE);
     let (Some(block), false) = (block, out.is_null()) else { return ErrorCode::INVALID_ARGUMENT };
-    let align = match layout(new_size, align) {
+    let align = match request(new_size, align) {
         Ok(layout) => Alignment::from_layout(layout),
         Err(code) => return code,
     };

@@ -25,11 +25,13 @@
 mod code;
 mod exported;
 mod foreign;
+mod numbers;
 mod table;
 
 pub use code::ErrorCode;
 pub use exported::ExportedResource;
 pub use foreign::ForeignResource;
+pub use numbers::request;
 pub use table::{
     NAME_LEN, RawBlock, RawInfo, RawMarker, RawResource, RawUsage, ResourceV1, UNKNOWN, VERSION,
 };
