@@ -3,6 +3,7 @@
 //! Not covered here: what C's types, compilers and linkers make of the header, which is in `tests/capi/toolkit.sh`. (These builds have debug
 //! assertions, so every resource is a checked one; quick looks are tested there, too.)
 
+mod answers;
 mod conformance;
 mod header;
 mod misuse;
