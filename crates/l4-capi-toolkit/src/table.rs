@@ -174,11 +174,13 @@ pub(crate) unsafe extern "C" fn collect<S: Strategy>(raw: *mut RawResource, out:
     ErrorCode::OK
 }
 
-/// A strategy's marker as it lies in C's: whose it is in front.
+/// A strategy's marker as it lies in C's: whose it is in front, and of which type: in the same memory there may be another kind of
+/// resource by now, or there may have been.
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct Marked<M> {
     owner: *const RawResource,
+    table: *const ResourceV1,
     marker: M,
 }
 
@@ -195,7 +197,7 @@ unsafe extern "C" fn mark<S: Positions>(raw: *mut RawResource, out: *mut RawMark
     let (strategy, _) = unsafe { Made::<S>::at(raw) };
     // SAFETY: not null; this function's contract. All of it is initialised, so that C may copy it.
     unsafe { out.write(RawMarker::EMPTY) };
-    let marked = Marked { owner: raw.cast_const(), marker: strategy.mark() };
+    let marked = Marked { owner: raw.cast_const(), table: S::table(), marker: strategy.mark() };
     // SAFETY: it has room, as the assertions say.
     unsafe { out.cast::<Marked<S::Marker>>().write(marked) };
     ErrorCode::OK
@@ -208,12 +210,12 @@ unsafe extern "C" fn rewind<S: Positions>(raw: *mut RawResource, marker: *const 
     if marker.is_null() {
         return ErrorCode::INVALID_ARGUMENT;
     }
-    // SAFETY: every marker begins with its owner, and an empty one with null: this function's contract.
-    let owner = unsafe { marker.cast::<*const RawResource>().read() };
-    if !ptr::eq(owner, raw) {
+    // SAFETY: every marker begins with its owner and the owner's table, and an empty one with nulls: this function's contract.
+    let Marked { owner, table, .. } = unsafe { marker.cast::<Marked<()>>().read() };
+    if !ptr::eq(owner, raw) || !ptr::eq(table, S::table()) {
         return ErrorCode::STALE_MARKER;
     }
-    // SAFETY: made by this resource, so of this type.
+    // SAFETY: made by a resource with this table, so of this type: MADE.
     let marked = unsafe { marker.cast::<Marked<S::Marker>>().read() };
     // SAFETY: this function's contract.
     let (strategy, looks) = unsafe { Made::<S>::at(raw) };

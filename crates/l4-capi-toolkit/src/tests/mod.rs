@@ -6,6 +6,7 @@
 mod answers;
 mod conformance;
 mod header;
+mod markers;
 mod misuse;
 
 use core::mem::MaybeUninit;
