@@ -6,6 +6,7 @@
 mod answers;
 mod conformance;
 mod header;
+mod lock_free;
 mod markers;
 mod misuse;
 
