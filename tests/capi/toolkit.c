@@ -413,6 +413,7 @@ static void arguments(void) {
         CHECK(stratalloc_frame_create(&config, &frame) == STRATALLOC_OK);
         place.usage.size = sizeof place;
         CHECK(stratalloc_resource_usage(frame, &place.usage) == STRATALLOC_OK && place.beyond == 99);
+        CHECK(place.usage.size == sizeof place.usage); /* what was filled */
         place.usage.size = offsetof(stratalloc_usage, reserved);
         place.usage.reserved = 98;
         CHECK(stratalloc_resource_usage(frame, &place.usage) == STRATALLOC_OK && place.usage.reserved == 98);

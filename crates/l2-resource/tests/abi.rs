@@ -310,6 +310,23 @@ fn answers_end_where_the_asker_said() {
     assert_eq!(unsafe { RawInfo::UNKNOWN.fill(ptr::null_mut()) }, Err(ErrorCode::INVALID_ARGUMENT));
 }
 
+/// As a newer asker has them: with a field at the end that this version does not know.
+#[test]
+fn answers_say_where_they_end() {
+    #[repr(C)]
+    struct Newer<T>(T, usize);
+    let mut usage = Newer(RawUsage::UNKNOWN, 5);
+    let mut info = Newer(RawInfo::UNKNOWN, 5);
+    usage.0.size = size_to(size_of::<Newer<RawUsage>>());
+    info.0.size = size_to(size_of::<Newer<RawInfo>>());
+    // SAFETY: places that are as large as they say.
+    unsafe { RawUsage { used: 1, ..RawUsage::UNKNOWN }.fill((&raw mut usage).cast()) }.unwrap();
+    // SAFETY: as above.
+    unsafe { RawInfo { threads: 1, ..RawInfo::UNKNOWN }.fill((&raw mut info).cast()) }.unwrap();
+    assert_eq!((usage.0.size, usage.0.used, usage.1), (size_to(size_of::<RawUsage>()), 1, 5));
+    assert_eq!((info.0.size, info.0.threads, info.1), (size_to(size_of::<RawInfo>()), 1, 5));
+}
+
 #[test]
 fn a_long_name_is_cut() {
     let info = stratalloc_resource::ResourceInfo::new(

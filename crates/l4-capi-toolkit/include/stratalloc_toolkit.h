@@ -110,7 +110,7 @@ typedef struct stratalloc_marker {
 #define STRATALLOC_NAME_LEN 24
 
 typedef struct stratalloc_info {
-    uint32_t size;    /* set by the asker: sizeof(stratalloc_info); no more than that is written */
+    uint32_t size;    /* set by the asker: sizeof(stratalloc_info); no more is written. In the answer: how many bytes were */
     uint32_t threads; /* 0: one at a time; 1: any number at once */
     uint32_t reuse;   /* memory comes back 0: with each release; 1: once all younger blocks are released; 2: with a reset */
     uint32_t spare;   /* 0 */
@@ -123,7 +123,7 @@ typedef struct stratalloc_info {
 
 /* Each figure may be STRATALLOC_UNKNOWN. */
 typedef struct stratalloc_usage {
-    uint32_t size;       /* set by the asker: sizeof(stratalloc_usage); no more than that is written */
+    uint32_t size;       /* set by the asker: sizeof(stratalloc_usage); no more is written. In the answer: how many bytes were */
     uint32_t spare;      /* 0 */
     size_t used;         /* bytes that live blocks take, with headers, rounding and gaps */
     size_t peak;         /* the most that was ever */
