@@ -1,6 +1,9 @@
 //! Markers that are not the resource's own.
 
+use core::alloc::Layout;
+
 use stratalloc_resource::abi::{ErrorCode, RawMarker, ResourceV1};
+use stratalloc_resource::{Alignment, MemoryResource};
 
 use super::{KINDS, Made, memory};
 
@@ -46,4 +49,22 @@ fn a_marker_of_what_lay_there_before_is_stale() {
         assert_eq!(rewind(&after, &disguised), ErrorCode::STALE_MARKER);
         assert_eq!(rewind(&after, &own), ErrorCode::OK);
     }
+}
+
+/// One from before the frame was empty means the start; a checked frame has to know it, although its chunk is gone.
+#[test]
+fn a_marker_outlives_the_collection_of_an_empty_frame() {
+    let frame = KINDS[0].make(&KINDS[0].config());
+    let resource = frame.foreign();
+    let block = resource.allocate(Layout::new::<[u64; 1000]>()).unwrap();
+    let marker = mark(&frame);
+    // SAFETY: live.
+    unsafe { resource.deallocate(block, Alignment::of::<u64>()) };
+    // SAFETY: a table.
+    let table = unsafe { ResourceV1::of(frame.raw) }.unwrap();
+    let mut given = 0;
+    // SAFETY: a place for a number.
+    unsafe { table.collect.unwrap()(frame.raw.as_ptr(), &raw mut given) };
+    assert!(given > 0, "nothing was given back");
+    assert_eq!(rewind(&frame, &marker), ErrorCode::OK);
 }
