@@ -14,3 +14,5 @@ bash -euo pipefail -c "$command"
 cargo test --quiet -p stratalloc-heap --features fault-injection --test fault_injection
 cargo test --quiet -p stratalloc-strategies --features fault-injection --test system_faults
 cargo test --quiet -p stratalloc-strategies --features fault-injection --test fiber_stacks_faults
+# As a release build has it: without debug assertions it is the feature that reports.
+cargo test --quiet --config profile.dev.debug-assertions=false -p stratalloc --features checked --test checked
