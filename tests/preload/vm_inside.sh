@@ -71,6 +71,8 @@ real_program() {
 }
 
 eval "$before"
+# Once here, since it makes links: each program sources it again, and two at the same time would both find none.
+. "$script/programs.sh"
 for p in $torture; do torture_program "$p"; done
 for p in $staged; do real_program "$p"; done
 echo "   $took"
