@@ -67,11 +67,12 @@ pub fn thread_cached(data: &[u8]) {
     let (handle, other) = (cached.handle(), cached.handle());
     let special = |choice: usize| match choice % 3 {
         0 => {
-            handle.flush();
             cached.flush();
+            assert_eq!(cached.depot_bytes(), 0, "blocks wait after a flush");
         }
         1 => {
             handle.flush();
+            assert_eq!(handle.waiting(), (0, 0), "blocks wait after a flush");
         }
         _ => {
             let layout = Layout::from_size_align(choice, 8).expect("a layout");
