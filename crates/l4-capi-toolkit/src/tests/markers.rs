@@ -28,11 +28,10 @@ fn rewind(made: &Made, marker: &RawMarker) -> ErrorCode {
 fn a_marker_of_what_lay_there_before_is_stale() {
     let mut memory = memory(1 << 12);
     for kinds in [[KINDS[0], KINDS[1]], [KINDS[1], KINDS[0]]] {
-        let configs = kinds.map(|kind| kind.over(&mut memory));
-        let before = kinds[0].make(&configs[0]);
+        let before = kinds[0].make(&kinds[0].over(&mut memory));
         let (place, marker) = (before.raw, mark(&before));
         drop(before);
-        let after = kinds[1].make(&configs[1]);
+        let after = kinds[1].make(&kinds[1].over(&mut memory));
         assert_eq!(after.raw, place, "it does not lie where the other one did");
         assert_eq!(
             rewind(&after, &marker),
