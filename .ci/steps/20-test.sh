@@ -18,3 +18,5 @@ cargo test --quiet -p stratalloc-strategies --features fault-injection --test pa
 cargo test --quiet -p stratalloc-strategies --features fault-injection --test huge_page_faults
 cargo test --quiet -p stratalloc-strategies --features fault-injection --test shared_region_faults
 cargo test --quiet -p stratalloc-strategies --features fault-injection --test reserved_faults
+# As a release build has it: without debug assertions it is the feature that reports.
+cargo test --quiet --config profile.dev.debug-assertions=false -p stratalloc --features checked --test checked

@@ -8,12 +8,13 @@ checked=()
 
 # Runs an example and looks for a line that matches each pattern.
 says() { # EXAMPLE PATTERN…
-  local example=$1 pattern
+  local example=$1 pattern status=0
   shift
   printf -- '-- %s\n' "$example"
   # No features: the crate's tests turn those on that examples need.
-  cargo run --quiet -p stratalloc --example "$example" >"$output"
+  cargo run --quiet -p stratalloc --example "$example" >"$output" || status=$?
   cat "$output"
+  [ "$status" = 0 ] || { echo "$example fails with status $status"; exit 1; }
   for pattern; do
     grep -Eq -- "$pattern" "$output" || { echo "$example does not say: $pattern"; exit 1; }
   done

@@ -1,6 +1,6 @@
 //! Fuzz targets: any configuration of any strategy, any operations, against the shadow model of the property tests.
 //!
-//! **Card.** May use: strategies, modifiers, the models in `l3-strategies/tests`, `support` and `shadows` (the same files, not copies). Used by:
+//! **Card.** May use: strategies, modifiers, the heap's `SmallObject`, the models in `l3-strategies/tests`, `support` and `shadows` (the same files, not copies). Used by:
 //! `fuzz_targets/`, one line each, and `run.sh`. Never does: draw anything by itself.
 //!
 //! ```text
@@ -25,9 +25,12 @@ mod heaps;
 mod input;
 mod linear;
 mod mapped;
+mod modifiers;
 mod own;
 #[path = "../../crates/l3-strategies/tests/shadows/replicated.rs"]
 mod replicas;
+mod shared;
+mod small;
 #[path = "../../crates/l3-strategies/tests/support/mod.rs"]
 #[expect(dead_code, reason = "the property tests use all of it")]
 mod support;
@@ -36,8 +39,11 @@ pub use blocks::{lock_free_pool, mem_pool, pool, slab};
 pub use compositions::compositions;
 pub use heaps::{buddy, system, tlsf};
 pub use linear::{frame, stack};
-pub use mapped::{node_pages, partition, reserved};
+pub use mapped::{huge_page, node_pages, partition, reserved};
+pub use modifiers::{sampled, tagged, thread_cached, traced};
 pub use own::{compacting_pool, fiber_stacks, replicated};
+pub use shared::shared_region;
+pub use small::small_object;
 
 use proptest::test_runner::TestCaseError;
 use stratalloc_resource::{MemoryResource, Owns, Validate};
@@ -47,7 +53,17 @@ use support::{Op, Shadow};
 fn run<R: MemoryResource + Validate + Owns>(
     resource: &R,
     ops: &[Op],
+    special: impl FnMut(&mut Shadow, usize) -> Result<(), TestCaseError>,
+) -> Result<(), TestCaseError> {
+    run_beside(resource, ops, special, |_| Ok(()))
+}
+
+/// The same, and what `beside` says about the live blocks is asked after each operation, and at the end.
+fn run_beside<R: MemoryResource + Validate + Owns>(
+    resource: &R,
+    ops: &[Op],
     mut special: impl FnMut(&mut Shadow, usize) -> Result<(), TestCaseError>,
+    beside: impl Fn(&Shadow) -> Result<(), TestCaseError>,
 ) -> Result<(), TestCaseError> {
     let mut shadow = Shadow::default();
     for op in ops {
@@ -57,8 +73,10 @@ fn run<R: MemoryResource + Validate + Owns>(
         }
         shadow.all_intact()?;
         shadow.check(resource)?;
+        beside(&shadow)?;
     }
-    shadow.release_all(resource)
+    shadow.release_all(resource)?;
+    beside(&shadow)
 }
 
 /// Nothing of its own.

@@ -1,8 +1,11 @@
-//! Resources that map their memory themselves: a frame in a reserved range, `Partition`, `NodePages`.
+//! Resources that map their memory themselves: a frame in a reserved range, `Partition`, `NodePages`, `HugePageArena`.
 
-use proptest::test_runner::TestCaseError;
-use stratalloc_resource::{Alignment, Collect, MemoryResource, Owns, Validate};
+use core::alloc::Layout;
+
+use proptest::prelude::*;
+use stratalloc_resource::{Alignment, Collect, MemoryBlock, MemoryResource, Owns, Validate};
 use stratalloc_strategies::frame::{Chunks, Frame};
+use stratalloc_strategies::huge_page::{HugePageArena, HugePageConfig};
 use stratalloc_strategies::node_pages::NodePages;
 use stratalloc_strategies::partition::{Partition, PartitionConfig, PartitionRange};
 use stratalloc_strategies::reserved::ReservedRange;
@@ -11,7 +14,7 @@ use stratalloc_strategies::slab::SlabConfig;
 use crate::alone::Alone;
 use crate::input::Input;
 use crate::support::Op;
-use crate::{plain, run, settle};
+use crate::{plain, run, run_beside, settle};
 
 /// A range by itself, and a frame that grows in one.
 pub fn reserved(data: &[u8]) {
@@ -73,4 +76,30 @@ pub fn node_pages(data: &[u8]) {
     let pages = if input.flag() { NodePages::interleaved() } else { NodePages::on(0) };
     let Ok(pages) = pages else { return };
     settle(run(&Alone::new(&pages, &|| Ok(())), &input.ops(200_000), plain));
+}
+
+/// Any length and any kinds of pages; the whole memory is free again after a reset.
+pub fn huge_page(data: &[u8]) {
+    let mut input = Input::new(data);
+    let bytes = input.number(1..6_000_000);
+    let config = HugePageConfig::new(bytes);
+    let config = if input.flag() { config.without_explicit() } else { config };
+    let config = if input.flag() { config.without_transparent() } else { config };
+    let config = if input.flag() { config.populated() } else { config };
+    let config = if input.flag() { config.with_gigantic() } else { config };
+    let Ok(mut arena) = HugePageArena::new(config) else { return };
+    let inside = |arena: &HugePageArena, block: MemoryBlock| {
+        let memory = arena.pages().memory();
+        block.address() >= memory.address() && block.end_address() <= memory.end_address()
+    };
+    settle(run_beside(&arena, &input.ops(200_000), plain, |shadow| {
+        prop_assert!(shadow.blocks().all(|live| inside(&arena, live.block)), "a block outside");
+        Ok(())
+    }));
+    arena.reset();
+    assert_eq!(arena.used(), 0);
+    let whole = Layout::from_size_align(bytes, 1).expect("six million bytes");
+    let block = arena.allocate(whole).expect("empty, and as long as it was asked to be");
+    // SAFETY: live.
+    unsafe { arena.deallocate(block, Alignment::ONE) };
 }

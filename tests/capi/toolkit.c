@@ -306,6 +306,21 @@ static void stale_markers(uint32_t flags) {
     }
 }
 
+/* A stack where a frame was, and the other way round: the marker names the right place, and is another structure. */
+static void markers_of_another_kind(uint32_t flags) {
+    size_t number;
+    for (number = 0; number < 2; number++) {
+        const kind *before = &kinds[number], *after = &kinds[1 - number];
+        stratalloc_config first = over_memory(before, flags), second = over_memory(after, flags);
+        stratalloc_resource *one, *other;
+        stratalloc_marker marker;
+        CHECK(before->create(&first, &one) == STRATALLOC_OK && stratalloc_resource_mark(one, &marker) == STRATALLOC_OK);
+        CHECK(before->destroy(one) == STRATALLOC_OK && after->create(&second, &other) == STRATALLOC_OK && one == other);
+        CHECK(stratalloc_resource_rewind(other, &marker) == STRATALLOC_STALE_MARKER);
+        CHECK(stratalloc_resource_validate(other) == STRATALLOC_OK && after->destroy(other) == STRATALLOC_OK);
+    }
+}
+
 /* Where nobody asks for the order: a block under a live one waits for it. */
 static void a_stack_waits(void) {
     stratalloc_config config = over_memory(&kinds[1], 0);
@@ -398,6 +413,7 @@ static void arguments(void) {
         CHECK(stratalloc_frame_create(&config, &frame) == STRATALLOC_OK);
         place.usage.size = sizeof place;
         CHECK(stratalloc_resource_usage(frame, &place.usage) == STRATALLOC_OK && place.beyond == 99);
+        CHECK(place.usage.size == sizeof place.usage); /* what was filled */
         place.usage.size = offsetof(stratalloc_usage, reserved);
         place.usage.reserved = 98;
         CHECK(stratalloc_resource_usage(frame, &place.usage) == STRATALLOC_OK && place.usage.reserved == 98);
@@ -437,6 +453,8 @@ int main(void) {
     }
     stale_markers(0);
     stale_markers(STRATALLOC_CHECKED);
+    markers_of_another_kind(0);
+    markers_of_another_kind(STRATALLOC_CHECKED);
     a_stack_waits();
     the_system();
     growth_and_collect();

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The torture programs and real programs under other conditions, each in an emulated machine of its own (about ten times slower: a
-# small SCALE).
+# small SCALE). Without STRATALLOC_SO all of them run on the system's malloc. What runs inside is vm_inside.sh.
 #   tests/preload/vm.sh [CONDITION…]      thp-always thp-never numa small-memory many-cpus strict-overcommit
 # Needs the tool of the toolchain page (VM_RUN, by default ../shared/tools/vm-run.sh beside the repository); skips, and says why,
 # where it is missing or starts no machine.
@@ -50,29 +50,6 @@ programs() {
     *) echo "$all" ;;
   esac
 }
-# Each program without and with the library, at the same time; equal output is what counts, and that there is some.
-in_machine_programs() {
-  cat <<END
-export PATH=/bin:/usr/bin:/usr/local/bin
-. $script/programs.sh
-pre() { env \${library:+LD_PRELOAD=\$library} "\$@"; }
-for p in ${staged[*]}; do
-  set -- \$(cut -d. -f1 /proc/uptime)
-  for library in "" $so; do
-    work=/tmp/\$p\${library:+.preloaded}; mkdir -p \$work
-    (\$p >\$work.out 2>&1; echo "status \$?" >>\$work.out) & eval "run\${library:+_preloaded}=\$!"
-  done
-  (sleep $patience; echo "    \$p: after $patience s"; threads \$run_preloaded; kill -9 \$run \$run_preloaded) 2>/dev/null & guard=\$!
-  wait \$run \$run_preloaded; kill \$guard 2>/dev/null; wait \$guard 2>/dev/null
-  took="\$took \$p \$((\$(cut -d. -f1 /proc/uptime) - \$1)) s,"
-  if ! grep -q "^status 0" /tmp/\$p.out; then
-    skipped=\$((skipped + 1)); echo "    \$p: does not work here without the library: \$(tail -n 2 /tmp/\$p.out | tr '\n' ' ')"
-  elif cmp -s /tmp/\$p.out /tmp/\$p.preloaded.out; then ok=\$((ok + 1))
-  else echo "    \$p: other output"; diff /tmp/\$p.out /tmp/\$p.preloaded.out | head -n 20; failed="\$failed \$p"; fi
-  rm -rf /tmp/\$p*
-done
-END
-}
 script=$(mktemp -d)
 trap 'rm -rf "$script"' EXIT
 [ $# -gt 0 ] || set -- thp-always thp-never numa small-memory many-cpus strict-overcommit
@@ -82,23 +59,11 @@ for name in "$@"; do
   add=("${torture[@]}")
   rm -rf "${script:?}"/*
   stage_programs "$script" $(programs_for "$name")
+  cp "$here/vm_inside.sh" "$here/vm_program.sh" "$script"
   {
-    echo "$before"
-    echo 'mkdir -p /dev/shm; failed=""; ok=0; skipped=0; took=""'
-    echo 'threads() { for t in $(ls -d /proc/$1/task/* | head -n 40); do'
-    echo '  echo "      $(basename $t) $(cut -d" " -f2,3,14,15 $t/stat) in $(cat $t/wchan): $(cat $t/syscall)"; done; }'
-    echo 'for p in '"$(programs "$name" | tr '\n' ' ')"'; do'
-    # The library is set for the program alone: a broken one must not take busybox with it. A program that takes too long is
-    # looked at before it is ended: where its threads wait.
-    echo "  set -- \$(cut -d. -f1 /proc/uptime)"
-    echo "  env SCALE=$scale ${so:+LD_PRELOAD=$so }$out/\$p & pid=\$!"
-    echo "  (sleep $patience; echo \"    \$p: after $patience s\"; threads \$pid; kill -9 \$pid) 2>/dev/null & guard=\$!"
-    echo '  wait $pid; s=$?; kill $guard 2>/dev/null; wait $guard 2>/dev/null'
-    echo '  took="$took $p $(($(cut -d. -f1 /proc/uptime) - $1)) s,"'
-    echo '  case $s in 0) ok=$((ok + 1)) ;; 77) skipped=$((skipped + 1)) ;; *) echo "    $p: status $s"; failed="$failed $p" ;; esac'
-    echo 'done'
-    in_machine_programs
-    echo 'echo "   $took"; echo "$ok passed, $skipped skipped, failed:${failed:- none}"; [ -z "$failed" ]'
+    printf "%s='%s'\n" before "$before" out "$out" torture "$(programs "$name" | tr '\n' ' ')" so "$so" script "$script" \
+      staged "${staged[*]}" scale "$scale" patience "$patience"
+    echo '. "$script/vm_inside.sh"'
   } >"$script/run"
   echo "-- $name: ${machine[*]}${missing[*]:+, without ${missing[*]}: not on this machine}"
   "$tool" "${machine[@]}" --limit 900 "${add[@]}" --add "$script" -- /bin/sh "$script/run" || bad+=("$name")

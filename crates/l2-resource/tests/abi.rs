@@ -58,6 +58,8 @@ enum Answer {
     Null,
     TooShort,
     Misaligned,
+    /// Of a resize: the block as it was.
+    Unmoved,
     Code(i32),
 }
 
@@ -91,16 +93,46 @@ unsafe extern "C" fn allocate(
     let start = block.as_ptr();
     written.given.borrow_mut().push(block);
     let answer = match written.answer.get() {
-        Answer::Right => RawBlock { start, len: size },
+        Answer::Right | Answer::Unmoved => RawBlock { start, len: size },
         Answer::Null => RawBlock::NULL,
         Answer::TooShort => RawBlock { start, len: size.saturating_sub(1) },
         Answer::Misaligned => RawBlock { start: start.wrapping_add(1), len: size },
         Answer::Code(code) => return ErrorCode::new(code),
     };
-    written.live.set(written.live.get() + 1);
+    written.live.set(written.live.get() + usize::from(!answer.start.is_null()));
     // SAFETY: a place for a block.
     unsafe { out.write(answer) };
     ErrorCode::OK
+}
+
+/// Answers what `allocate` does, to which the old block's bytes are moved, or the old place.
+unsafe extern "C" fn resize(
+    raw: *mut RawResource,
+    start: *mut u8,
+    len: usize,
+    align: usize,
+    new_size: usize,
+    out: *mut RawBlock,
+) -> ErrorCode {
+    // SAFETY: a `Written`.
+    let written = unsafe { &*raw.cast::<Written>() };
+    if let Answer::Unmoved = written.answer.get() {
+        // SAFETY: a place for a block.
+        unsafe { out.write(RawBlock { start, len }) };
+        return ErrorCode::OK;
+    }
+    // SAFETY: as for this function.
+    let code = unsafe { allocate(raw, new_size, align, out) };
+    // SAFETY: written just now, if it succeeded.
+    let moved = unsafe { out.read() };
+    if code == ErrorCode::OK && !moved.start.is_null() {
+        // SAFETY: both are that long.
+        unsafe { moved.start.copy_from_nonoverlapping(start, len.min(moved.len)) };
+        written.live.set(written.live.get() - 1);
+        // What comes next is right again.
+        written.answer.set(Answer::Right);
+    }
+    code
 }
 
 unsafe extern "C" fn release(raw: *mut RawResource, _: *mut u8, _: usize, _: usize) -> ErrorCode {
@@ -125,6 +157,33 @@ fn a_wrong_answer_goes_back_and_is_refused() {
     }
     written.answer.set(Answer::Null);
     assert_eq!(handle.allocate(layout), Err(AllocError::Unsupported));
+}
+
+/// Success means that the old block is gone, so what was answered is all there is.
+#[test]
+fn a_wrong_answer_to_a_resize_loses_no_block() {
+    let table = ResourceV1 { resize: Some(resize), ..FUNCTIONS };
+    for answer in [Answer::TooShort, Answer::Misaligned, Answer::Unmoved, Answer::Null] {
+        let written = Written::new(&table);
+        let handle = foreign(written.raw()).unwrap();
+        let block = handle.allocate(Layout::new::<[u64; 4]>()).unwrap();
+        // SAFETY: 32 bytes of ours.
+        unsafe { block.as_ptr().write_bytes(7, 32) };
+        written.answer.set(answer);
+        // SAFETY: live.
+        let outcome = unsafe { handle.reallocate(block, 100, Alignment::of::<u64>()) };
+        if matches!(answer, Answer::Unmoved | Answer::Null) {
+            assert_eq!(outcome, Err(AllocError::Unsupported));
+        }
+        assert_eq!(written.live.get(), 1, "one block is live: the old one or the new one");
+        let block = outcome.unwrap_or(block);
+        assert!(
+            block.len() >= if outcome.is_ok() { 100 } else { 32 } && block.is_aligned(Alignment::of::<u64>())
+        );
+        // SAFETY: live, and 32 bytes of it were written.
+        let kept = unsafe { core::slice::from_raw_parts(block.as_ptr(), 32) };
+        assert_eq!(kept, [7; 32]);
+    }
 }
 
 #[test]
@@ -249,6 +308,23 @@ fn answers_end_where_the_asker_said() {
     assert_eq!(unsafe { RawUsage::UNKNOWN.fill(&raw mut usage) }, Err(ErrorCode::BAD_VERSION));
     // SAFETY: null.
     assert_eq!(unsafe { RawInfo::UNKNOWN.fill(ptr::null_mut()) }, Err(ErrorCode::INVALID_ARGUMENT));
+}
+
+/// As a newer asker has them: with a field at the end that this version does not know.
+#[test]
+fn answers_say_where_they_end() {
+    #[repr(C)]
+    struct Newer<T>(T, usize);
+    let mut usage = Newer(RawUsage::UNKNOWN, 5);
+    let mut info = Newer(RawInfo::UNKNOWN, 5);
+    usage.0.size = size_to(size_of::<Newer<RawUsage>>());
+    info.0.size = size_to(size_of::<Newer<RawInfo>>());
+    // SAFETY: places that are as large as they say.
+    unsafe { RawUsage { used: 1, ..RawUsage::UNKNOWN }.fill((&raw mut usage).cast()) }.unwrap();
+    // SAFETY: as above.
+    unsafe { RawInfo { threads: 1, ..RawInfo::UNKNOWN }.fill((&raw mut info).cast()) }.unwrap();
+    assert_eq!((usage.0.size, usage.0.used, usage.1), (size_to(size_of::<RawUsage>()), 1, 5));
+    assert_eq!((info.0.size, info.0.threads, info.1), (size_to(size_of::<RawInfo>()), 1, 5));
 }
 
 #[test]

@@ -306,7 +306,9 @@ fn an_empty_frame_may_be_collected_in_a_scope() {
     // SAFETY: live.
     unsafe { frame.deallocate(block, Alignment::ONE) };
     frame.collect();
+    assert!(frame.vouches_for(&marker), "collecting ends no marker");
     frame.alloc([3_u8; 5]);
+    assert!(frame.vouches_for(&marker));
     // SAFETY: of this frame, neither reset nor rewound since; the array is not used any more.
     unsafe { frame.rewind(marker) };
     assert_eq!(frame.used(), 0);

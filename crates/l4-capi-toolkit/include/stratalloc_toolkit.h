@@ -110,7 +110,7 @@ typedef struct stratalloc_marker {
 #define STRATALLOC_NAME_LEN 24
 
 typedef struct stratalloc_info {
-    uint32_t size;    /* set by the asker: sizeof(stratalloc_info); no more than that is written */
+    uint32_t size;    /* set by the asker: sizeof(stratalloc_info); no more is written. In the answer: how many bytes were */
     uint32_t threads; /* 0: one at a time; 1: any number at once */
     uint32_t reuse;   /* memory comes back 0: with each release; 1: once all younger blocks are released; 2: with a reset */
     uint32_t spare;   /* 0 */
@@ -123,7 +123,7 @@ typedef struct stratalloc_info {
 
 /* Each figure may be STRATALLOC_UNKNOWN. */
 typedef struct stratalloc_usage {
-    uint32_t size;       /* set by the asker: sizeof(stratalloc_usage); no more than that is written */
+    uint32_t size;       /* set by the asker: sizeof(stratalloc_usage); no more is written. In the answer: how many bytes were */
     uint32_t spare;      /* 0 */
     size_t used;         /* bytes that live blocks take, with headers, rounding and gaps */
     size_t peak;         /* the most that was ever */
@@ -139,8 +139,10 @@ typedef struct stratalloc_usage {
  *
  * Whoever writes a resource promises for each block: it has at least the requested bytes at a multiple of the alignment; no other live
  * block overlaps it; nobody but the caller touches it until it is released. Failures leave `out` as it was, and a failed resize leaves
- * the block as it was. No function throws, longjmps, or calls back into who called it. The library checks answers: a block that is too short
- * or misaligned goes back at once, and the request fails with STRATALLOC_UNSUPPORTED.
+ * the block as it was. No function throws, longjmps, or calls back into who called it. The library checks answers, also for programs
+ * that call stratalloc_resource_*: a block that is null, too short or misaligned goes back at once, and the request fails with
+ * STRATALLOC_UNSUPPORTED. Not so for a resize, whose success means that the old block is gone: an answer at the old place stays there, and
+ * the resize fails; one elsewhere is moved to a block that fits.
  *
  * Programs rather call stratalloc_resource_*, which check for null, for the version, and for functions that are not there. */
 typedef struct stratalloc_resource_v1 {

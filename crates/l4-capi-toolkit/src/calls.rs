@@ -4,13 +4,12 @@ use core::ffi::c_int;
 use core::mem::offset_of;
 use core::ptr::{self, NonNull};
 
+use stratalloc_resource::Alignment;
 use stratalloc_resource::abi::{
-    ErrorCode, ForeignResource, RawBlock, RawInfo, RawMarker, RawResource, RawUsage, ResourceV1, VERSION,
+    ErrorCode, RawBlock, RawInfo, RawMarker, RawResource, RawUsage, ResourceV1, VERSION, request,
 };
-use stratalloc_resource::{Alignment, reallocate_by_moving};
 
-use crate::made::layout;
-use crate::system;
+use crate::{answers, system};
 
 /// The table of a resource.
 ///
@@ -64,7 +63,7 @@ macro_rules! function {
 ///
 /// As the header says.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn stratalloc_resource_allocate(
+pub(crate) unsafe extern "C" fn stratalloc_resource_allocate(
     raw: *mut RawResource,
     size: usize,
     align: usize,
@@ -74,11 +73,15 @@ unsafe extern "C" fn stratalloc_resource_allocate(
     if out.is_null() {
         return ErrorCode::INVALID_ARGUMENT;
     }
-    if let Err(code) = layout(size, align) {
-        return code;
-    }
-    // SAFETY: its own function; this function's contract.
-    unsafe { allocate(raw, size, align, out) }
+    let layout = match request(size, align) {
+        Ok(layout) => layout,
+        Err(code) => return code,
+    };
+    let mut answer = RawBlock::NULL;
+    // SAFETY: its own function; a place for a block; this function's contract.
+    let code = unsafe { allocate(raw, size, align, &raw mut answer) };
+    // SAFETY: what it answered; not null: this function's contract.
+    unsafe { answers::pass_on(raw, code, answer, layout, out) }
 }
 
 /// A block full of zeros.
@@ -87,7 +90,7 @@ unsafe extern "C" fn stratalloc_resource_allocate(
 ///
 /// As the header says.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn stratalloc_resource_allocate_zeroed(
+pub(crate) unsafe extern "C" fn stratalloc_resource_allocate_zeroed(
     raw: *mut RawResource,
     size: usize,
     align: usize,
@@ -98,7 +101,7 @@ unsafe extern "C" fn stratalloc_resource_allocate_zeroed(
     if code == ErrorCode::OK && !NonNull::new(raw).is_some_and(system::is_fresh) {
         // SAFETY: just written.
         let block = unsafe { out.read() };
-        // SAFETY: a new block, all of whose bytes are the caller's.
+        // SAFETY: a new block, all of whose bytes are the caller's; not null, and as long as it says, as far as can be seen.
         unsafe { block.start.write_bytes(0, block.len) };
     }
     code
@@ -130,7 +133,7 @@ unsafe extern "C" fn stratalloc_resource_release(
 ///
 /// As the header says.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn stratalloc_resource_resize(
+pub(crate) unsafe extern "C" fn stratalloc_resource_resize(
     raw: *mut RawResource,
     start: *mut u8,
     len: usize,
@@ -141,30 +144,21 @@ unsafe extern "C" fn stratalloc_resource_resize(
     let _ = function!(raw, allocate);
     let block = RawBlock { start, len }.fitting(0, Alignment::ONE);
     let (Some(block), false) = (block, out.is_null()) else { return ErrorCode::INVALID_ARGUMENT };
-    let align = match layout(new_size, align) {
-        Ok(layout) => Alignment::from_layout(layout),
+    let layout = match request(new_size, align) {
+        Ok(layout) => layout,
         Err(code) => return code,
     };
     // SAFETY: this function's contract.
     match unsafe { function(ResourceV1::EMPTY.resize, raw, offset_of!(ResourceV1, resize)) } {
-        // SAFETY: its own function; this function's contract.
-        Ok(resize) => unsafe { resize(raw, start, len, align.bytes(), new_size, out) },
-        // It has none: a new block, a copy, a release.
-        Err(_) => NonNull::new(raw).map_or(ErrorCode::INVALID_ARGUMENT, |raw| {
-            // SAFETY: this function's contract.
-            let moved = unsafe { ForeignResource::new(raw) }.and_then(|resource| {
-                // SAFETY: a live block of it: this function's contract.
-                unsafe { reallocate_by_moving(&resource, block, new_size, align) }.map_err(ErrorCode::from)
-            });
-            match moved {
-                Ok(block) => {
-                    // SAFETY: not null; this function's contract.
-                    unsafe { out.write(block.into()) };
-                    ErrorCode::OK
-                }
-                Err(code) => code,
-            }
-        }),
+        Ok(resize) => {
+            let mut answer = RawBlock::NULL;
+            // SAFETY: its own function; a place for a block; this function's contract.
+            let code = unsafe { resize(raw, start, len, align, new_size, &raw mut answer) };
+            // SAFETY: what it answered; not null: this function's contract.
+            unsafe { answers::pass_resized_on(raw, code, block, answer, layout, out) }
+        }
+        // SAFETY: a live block; not null: this function's contract.
+        Err(_) => unsafe { answers::resize_by_moving(raw, block, layout, out) },
     }
 }
 

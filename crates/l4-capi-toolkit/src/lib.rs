@@ -28,6 +28,7 @@
 //! * [`makes`]: how they are made by a configuration
 //! * [`upstream`]: where growing ones get their memory
 //! * [`calls`]: `stratalloc_resource_*`, for any resource, also of others
+//! * [`answers`]: what such a resource answers, looked at before the caller sees it
 //! * [`about`]: version and texts
 
 #![cfg_attr(not(test), no_std)]
@@ -36,6 +37,7 @@
 compile_error!("the C toolkit is built for Linux only; other systems use the Rust crate `stratalloc`");
 
 mod about;
+mod answers;
 mod calls;
 mod config;
 mod kinds;

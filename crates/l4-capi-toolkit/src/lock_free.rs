@@ -132,8 +132,11 @@ impl Make for LockFree {
             return Err(ErrorCode::INVALID_ARGUMENT);
         }
         let blocks = pool_config(config)?;
-        let places =
-            if config.looks.close { memory.len().checked_div(config.block_size).unwrap_or(0) + 1 } else { 0 };
+        // By the real length, which `bit` divides by: alignment may make a block many times as long as was asked for. (Not
+        // `PoolConfig::block_len`: links lie outside the blocks here, so that these may be shorter than a word.)
+        let len = config.block_size.checked_next_multiple_of(blocks.align().bytes());
+        let len = len.ok_or(ErrorCode::SIZE_OVERFLOW)?;
+        let places = if config.looks.close { memory.len().checked_div(len).unwrap_or(0) + 1 } else { 0 };
         let (live, rest) = bits(memory, places).ok_or(ErrorCode::CAPACITY_EXHAUSTED)?;
         let origin = rest.as_ptr().addr();
         let pool = UnsafeCell::new(LockFreePool::over(blocks, rest)?);

@@ -6,7 +6,7 @@ use core::ptr::{self, NonNull};
 use core::slice;
 
 use stratalloc_resource::abi::{ErrorCode, ForeignResource, RawResource};
-use stratalloc_resource::{Alignment, AllocError, MemoryBlock, MemoryResource};
+use stratalloc_resource::{Alignment, MemoryBlock, MemoryResource};
 
 use crate::config::{Config, Looks, RawConfig};
 use crate::strategy::{Make, Room, Strategy};
@@ -162,10 +162,4 @@ pub(crate) unsafe extern "C" fn destroy<S: Strategy>(raw: *mut RawResource) -> E
         unsafe { upstream.deallocate(block, ALIGN) };
     }
     ErrorCode::OK
-}
-
-/// A layout from C's numbers.
-pub(crate) fn layout(size: usize, align: usize) -> Result<Layout, ErrorCode> {
-    let align = Alignment::new(align).ok_or(ErrorCode::BAD_ALIGNMENT)?;
-    Layout::from_size_align(size, align.bytes()).map_err(|_| AllocError::SizeOverflow.into())
 }

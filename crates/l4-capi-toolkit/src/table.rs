@@ -6,10 +6,11 @@
 use core::ffi::c_int;
 use core::ptr;
 
-use stratalloc_resource::abi::{ErrorCode, RawBlock, RawInfo, RawMarker, RawResource, RawUsage, ResourceV1};
-use stratalloc_resource::{Alignment, AllocError, MemoryBlock};
+use stratalloc_resource::abi::{
+    ErrorCode, RawBlock, RawInfo, RawMarker, RawResource, RawUsage, ResourceV1, request,
+};
 
-use crate::made::{Made, destroy, layout};
+use crate::made::{Made, destroy};
 use crate::strategy::{Positions, Strategy, code};
 
 /// The table of a strategy that neither collects nor goes back.
@@ -37,29 +38,6 @@ pub(crate) const fn with_positions<S: Positions>(table: ResourceV1) -> ResourceV
     ResourceV1 { mark: Some(mark::<S>), rewind: Some(rewind::<S>), reset: Some(reset::<S>), ..table }
 }
 
-/// Writes a block where the caller wants it.
-///
-/// # Safety
-///
-/// `out` is a place for a block.
-unsafe fn answer(outcome: Result<MemoryBlock, AllocError>, out: *mut RawBlock) -> ErrorCode {
-    match outcome {
-        Ok(block) => {
-            // SAFETY: this function's contract.
-            unsafe { out.write(block.into()) };
-            ErrorCode::OK
-        }
-        Err(error) => error.into(),
-    }
-}
-
-/// A block from C's numbers: not null, no longer than an address space, and its alignment.
-fn block(start: *mut u8, len: usize, align: usize) -> Result<(MemoryBlock, Alignment), ErrorCode> {
-    let align = Alignment::new(align).ok_or(ErrorCode::BAD_ALIGNMENT)?;
-    let block = RawBlock { start, len }.fitting(0, Alignment::ONE).ok_or(ErrorCode::INVALID_ARGUMENT)?;
-    Ok((block, align))
-}
-
 /// # Safety
 ///
 /// MADE; `out` is null or a place for a block.
@@ -74,9 +52,9 @@ pub(crate) unsafe extern "C" fn allocate<S: Strategy>(
     }
     // SAFETY: this function's contract.
     let (strategy, _) = unsafe { Made::<S>::at(raw) };
-    match layout(size, align) {
+    match request(size, align) {
         // SAFETY: not null.
-        Ok(layout) => unsafe { answer(strategy.allocate(layout), out) },
+        Ok(layout) => unsafe { RawBlock::store(strategy.allocate(layout), out) },
         Err(code) => code,
     }
 }
@@ -96,7 +74,7 @@ pub(crate) unsafe extern "C" fn release<S: Strategy>(
     }
     // SAFETY: this function's contract.
     let (strategy, looks) = unsafe { Made::<S>::at(raw) };
-    let looked = block(start, len, align).and_then(|(block, align)| {
+    let looked = RawBlock { start, len }.handed_back(align).and_then(|(block, align)| {
         strategy.admit(block, align, looks).map_err(code)?;
         Ok((block, align))
     });
@@ -126,8 +104,8 @@ unsafe extern "C" fn resize<S: Strategy>(
     }
     // SAFETY: this function's contract.
     let (strategy, looks) = unsafe { Made::<S>::at(raw) };
-    let looked = block(start, len, align).and_then(|(block, align)| {
-        layout(new_size, align.bytes())?;
+    let looked = RawBlock { start, len }.handed_back(align).and_then(|(block, align)| {
+        request(new_size, align.bytes())?;
         strategy.look(block, align, looks.close).map_err(code)?;
         Ok((block, align))
     });
@@ -136,7 +114,7 @@ unsafe extern "C" fn resize<S: Strategy>(
             // SAFETY: a live block: this function's contract, and checked as far as it can be.
             let outcome = unsafe { strategy.reallocate(block, new_size, align) };
             // SAFETY: not null.
-            unsafe { answer(outcome, out) }
+            unsafe { RawBlock::store(outcome, out) }
         }
         Err(code) => code,
     }
@@ -196,11 +174,13 @@ pub(crate) unsafe extern "C" fn collect<S: Strategy>(raw: *mut RawResource, out:
     ErrorCode::OK
 }
 
-/// A strategy's marker as it lies in C's: whose it is in front.
+/// A strategy's marker as it lies in C's: whose it is in front, and of which type: in the same memory there may be another kind of
+/// resource by now, or there may have been.
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct Marked<M> {
     owner: *const RawResource,
+    table: *const ResourceV1,
     marker: M,
 }
 
@@ -217,7 +197,7 @@ unsafe extern "C" fn mark<S: Positions>(raw: *mut RawResource, out: *mut RawMark
     let (strategy, _) = unsafe { Made::<S>::at(raw) };
     // SAFETY: not null; this function's contract. All of it is initialised, so that C may copy it.
     unsafe { out.write(RawMarker::EMPTY) };
-    let marked = Marked { owner: raw.cast_const(), marker: strategy.mark() };
+    let marked = Marked { owner: raw.cast_const(), table: S::table(), marker: strategy.mark() };
     // SAFETY: it has room, as the assertions say.
     unsafe { out.cast::<Marked<S::Marker>>().write(marked) };
     ErrorCode::OK
@@ -230,12 +210,12 @@ unsafe extern "C" fn rewind<S: Positions>(raw: *mut RawResource, marker: *const 
     if marker.is_null() {
         return ErrorCode::INVALID_ARGUMENT;
     }
-    // SAFETY: every marker begins with its owner, and an empty one with null: this function's contract.
-    let owner = unsafe { marker.cast::<*const RawResource>().read() };
-    if !ptr::eq(owner, raw) {
+    // SAFETY: every marker begins with its owner and the owner's table, and an empty one with nulls: this function's contract.
+    let Marked { owner, table, .. } = unsafe { marker.cast::<Marked<()>>().read() };
+    if !ptr::eq(owner, raw) || !ptr::eq(table, S::table()) {
         return ErrorCode::STALE_MARKER;
     }
-    // SAFETY: made by this resource, so of this type.
+    // SAFETY: made by a resource with this table, so of this type: MADE.
     let marked = unsafe { marker.cast::<Marked<S::Marker>>().read() };
     // SAFETY: this function's contract.
     let (strategy, looks) = unsafe { Made::<S>::at(raw) };

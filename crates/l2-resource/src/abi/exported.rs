@@ -1,10 +1,9 @@
 //! A resource of Rust, for others.
 
-use core::alloc::Layout;
 use core::ptr;
 
-use super::{ErrorCode, RawBlock, RawInfo, RawResource, ResourceV1};
-use crate::{Alignment, AllocError, MemoryBlock, MemoryResource};
+use super::{ErrorCode, RawBlock, RawInfo, RawResource, ResourceV1, request};
+use crate::MemoryResource;
 
 /// Any [`MemoryResource`] behind a table, to be handed to C or to another shared object.
 ///
@@ -56,7 +55,8 @@ impl<R: MemoryResource> ExportedResource<R> {
         ..ResourceV1::EMPTY
     };
 
-    /// `resource` behind a table. It has to stay at its place as long as its [`raw`](Self::raw) pointer is used.
+    /// `resource` behind a table. It has to stay at its place as long as its [`raw`](Self::raw) pointer is used, also by a
+    /// [`ForeignResource`](super::ForeignResource) and by what took memory from that; who makes one of those promises it.
     #[must_use]
     pub const fn new(resource: R) -> Self {
         Self { raw: RawResource { table: &Self::TABLE }, resource }
@@ -68,7 +68,7 @@ impl<R: MemoryResource> ExportedResource<R> {
         &self.resource
     }
 
-    /// What others get.
+    /// What others get: good until the value moves or ends, on the threads on which `R` may be used.
     #[must_use]
     pub const fn raw(&self) -> ptr::NonNull<RawResource> {
         // Of the whole value, so that the functions may come back from it to the resource.
@@ -76,64 +76,50 @@ impl<R: MemoryResource> ExportedResource<R> {
     }
 }
 
-/// The resource behind a pointer that `ExportedResource::raw` made.
+/// The resource behind a pointer that [`ExportedResource::raw`] made. Invariant EXPORTED: it leads to an `ExportedResource<R>` that is still
+/// at that place, and the call is on a thread that may use an `R`: what everybody promises who calls through the table.
 ///
 /// # Safety
 ///
-/// It did, and the value is still there.
+/// EXPORTED.
 unsafe fn resource<'a, R>(raw: *const RawResource) -> &'a R {
     // SAFETY: this function's contract; the structure begins with what the pointer leads to.
     &unsafe { &*raw.cast::<ExportedResource<R>>() }.resource
 }
 
-/// Writes a block where the caller wants it.
-///
 /// # Safety
 ///
-/// `out` is null or a place for a block.
-unsafe fn answer(outcome: Result<MemoryBlock, AllocError>, out: *mut RawBlock) -> ErrorCode {
-    match outcome {
-        Ok(block) => {
-            // SAFETY: not null: the callers looked; this function's contract.
-            unsafe { out.write(block.into()) };
-            ErrorCode::OK
-        }
-        Err(error) => error.into(),
-    }
-}
-
-/// # Safety
-///
-/// As [`ResourceV1::allocate`] says.
+/// EXPORTED; `out` is null or a place for a block.
 unsafe extern "C" fn allocate<R: MemoryResource>(
     raw: *mut RawResource,
     size: usize,
     align: usize,
     out: *mut RawBlock,
 ) -> ErrorCode {
-    let Some(align) = Alignment::new(align) else { return ErrorCode::BAD_ALIGNMENT };
-    let Ok(layout) = Layout::from_size_align(size, align.bytes()) else { return ErrorCode::SIZE_OVERFLOW };
-    if out.is_null() {
-        return ErrorCode::INVALID_ARGUMENT;
-    }
+    let layout = match request(size, align) {
+        Ok(layout) if !out.is_null() => layout,
+        Ok(_) => return ErrorCode::INVALID_ARGUMENT,
+        Err(code) => return code,
+    };
     // SAFETY: this function's contract.
     let resource = unsafe { resource::<R>(raw) };
     // SAFETY: as above; not null.
-    unsafe { answer(resource.allocate(layout), out) }
+    unsafe { RawBlock::store(resource.allocate(layout), out) }
 }
 
 /// # Safety
 ///
-/// As [`ResourceV1::release`] says.
+/// EXPORTED; the arguments are those that [`MemoryResource::deallocate`] wants, as far as they are no plain nonsense (null, or an
+/// alignment that is none), which is refused.
 unsafe extern "C" fn release<R: MemoryResource>(
     raw: *mut RawResource,
     start: *mut u8,
     len: usize,
     align: usize,
 ) -> ErrorCode {
-    let Some(align) = Alignment::new(align) else { return ErrorCode::BAD_ALIGNMENT };
-    let Some(block) = (RawBlock { start, len }).fitting(0, Alignment::ONE) else {
-        return ErrorCode::INVALID_ARGUMENT;
+    let (block, align) = match (RawBlock { start, len }).handed_back(align) {
+        Ok(named) => named,
+        Err(code) => return code,
     };
     // SAFETY: this function's contract.
     let resource = unsafe { resource::<R>(raw) };
@@ -144,7 +130,7 @@ unsafe extern "C" fn release<R: MemoryResource>(
 
 /// # Safety
 ///
-/// As [`ResourceV1::resize`] says.
+/// As for [`release`], except that on failure the bytes may still be in use; `out` is null or a place for a block.
 unsafe extern "C" fn resize<R: MemoryResource>(
     raw: *mut RawResource,
     start: *mut u8,
@@ -153,21 +139,22 @@ unsafe extern "C" fn resize<R: MemoryResource>(
     new_size: usize,
     out: *mut RawBlock,
 ) -> ErrorCode {
-    let Some(align) = Alignment::new(align) else { return ErrorCode::BAD_ALIGNMENT };
-    let Some(block) = (RawBlock { start, len }).fitting(0, Alignment::ONE).filter(|_| !out.is_null()) else {
-        return ErrorCode::INVALID_ARGUMENT;
+    let (block, align) = match (RawBlock { start, len }).handed_back(align) {
+        Ok(named) if !out.is_null() => named,
+        Ok(_) => return ErrorCode::INVALID_ARGUMENT,
+        Err(code) => return code,
     };
     // SAFETY: this function's contract.
     let resource = unsafe { resource::<R>(raw) };
     // SAFETY: a live block: this function's contract.
     let outcome = unsafe { resource.reallocate(block, new_size, align) };
     // SAFETY: as above; not null.
-    unsafe { answer(outcome, out) }
+    unsafe { RawBlock::store(outcome, out) }
 }
 
 /// # Safety
 ///
-/// As [`ResourceV1::info`] says.
+/// EXPORTED; `out` as for [`RawInfo::fill`].
 unsafe extern "C" fn info<R: MemoryResource>(raw: *const RawResource, out: *mut RawInfo) -> ErrorCode {
     // SAFETY: this function's contract.
     let resource = unsafe { resource::<R>(raw) };

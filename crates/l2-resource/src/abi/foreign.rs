@@ -15,7 +15,8 @@ use crate::{
 /// the resource's [`info`](MemoryResource::info) says that any thread may call it.
 ///
 /// What the table answers is checked where a wrong answer would hurt others: a block that is null, too short or misaligned is
-/// handed back and becomes [`Unsupported`](AllocError::Unsupported). Cost: the call through the table. An example is at
+/// handed back and becomes [`Unsupported`](AllocError::Unsupported), but for that of a resize, which is all that is left of
+/// the old block: see [`resized`](Self::resized). Cost: the call through the table. An example is at
 /// [`ExportedResource`](super::ExportedResource).
 #[derive(Clone, Copy, Debug)]
 pub struct ForeignResource {
@@ -82,6 +83,43 @@ impl ForeignResource {
         }
     }
 
+    /// The block that a successful resize of `old` was answered with, whether or not the answer fits.
+    ///
+    /// A resource that reports success has given the old block up and put its bytes into the answer, so an answer that is
+    /// too short or misaligned must not go back: then there would be neither. If it begins where the old one did, that one is
+    /// still there, and stays. If it lies elsewhere, its bytes move to a new block that does fit, and only then is it released.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError::Unsupported`] for an answer at the old place, or none; those of `allocate` where no new block is to be had (then the
+    /// bytes are wherever the resource has put them, and nothing was released).
+    ///
+    /// # Safety
+    ///
+    /// `answer` is what the resource's `resize` stored as it answered [`ErrorCode::OK`] for `old`, with that size and alignment.
+    pub unsafe fn resized(
+        &self,
+        old: MemoryBlock,
+        answer: RawBlock,
+        new_size: usize,
+        align: Alignment,
+    ) -> Result<MemoryBlock, AllocError> {
+        if let Some(block) = answer.fitting(new_size, align) {
+            return Ok(block);
+        }
+        if answer.start.is_null() || answer.start == old.as_ptr() {
+            return Err(AllocError::Unsupported);
+        }
+        let layout =
+            Layout::from_size_align(new_size, align.bytes()).map_err(|_| AllocError::SizeOverflow)?;
+        let moved = self.allocate(layout)?;
+        let kept = old.len().min(answer.len).min(moved.len());
+        // SAFETY: `kept` is within both blocks, which are live and so apart: FOREIGN.
+        unsafe { moved.as_ptr().copy_from_nonoverlapping(answer.start, kept) };
+        self.give(answer, align);
+        Ok(moved)
+    }
+
     fn give(&self, block: RawBlock, align: Alignment) {
         if let Some(release) = self.table.release
             && !block.start.is_null()
@@ -93,7 +131,7 @@ impl ForeignResource {
     }
 }
 
-// SAFETY: the table's functions keep this contract: FOREIGN. Fit is checked by `accept` besides. Threads: not `Sync`.
+// SAFETY: the table's functions keep this contract: FOREIGN. Fit is checked by `accept` and `resized` besides. Threads: not `Sync`.
 // Identity: the address of the resource, which does not move.
 unsafe impl MemoryResource for ForeignResource {
     fn allocate(&self, layout: Layout) -> Result<MemoryBlock, AllocError> {
@@ -125,7 +163,11 @@ unsafe impl MemoryResource for ForeignResource {
         let (raw, mut out) = (self.raw.as_ptr(), RawBlock::NULL);
         // SAFETY: FOREIGN; a live block of the resource: this function's contract.
         let code = unsafe { resize(raw, block.as_ptr(), block.len(), align.bytes(), new_size, &raw mut out) };
-        self.accept(code, out, new_size, align)
+        match code.alloc_error() {
+            Some(error) => Err(error),
+            // SAFETY: what it answered to this just now.
+            None => unsafe { self.resized(block, out, new_size, align) },
+        }
     }
 
     fn identity(&self) -> ResourceId {

@@ -18,18 +18,20 @@
 //!
 //! **What may change.** New functions are appended, and `size` grows: whoever knows fewer ignores them, whoever knows more asks
 //! `size` first. Anything else is another version, which is refused. The structures that are filled for a caller begin with the size
-//! that the caller knows, and no more than that is written.
+//! that the caller knows; no more than that is written, and what was written is said there.
 //!
 //! **Unwinding** across a table is not allowed in either direction: the functions are `extern "C"`, where an unwind ends the process.
 
 mod code;
 mod exported;
 mod foreign;
+mod numbers;
 mod table;
 
 pub use code::ErrorCode;
 pub use exported::ExportedResource;
 pub use foreign::ForeignResource;
+pub use numbers::request;
 pub use table::{
     NAME_LEN, RawBlock, RawInfo, RawMarker, RawResource, RawUsage, ResourceV1, UNKNOWN, VERSION,
 };

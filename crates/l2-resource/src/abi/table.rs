@@ -44,7 +44,7 @@ pub struct RawMarker {
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct RawInfo {
-    /// The bytes of this structure that the asker knows.
+    /// The bytes of this structure that the asker knows; in an answer: those that were filled.
     pub size: u32,
     /// 0: one thread at a time. 1: any number at once.
     pub threads: u32,
@@ -66,7 +66,7 @@ pub struct RawInfo {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct RawUsage {
-    /// The bytes of this structure that the asker knows.
+    /// The bytes of this structure that the asker knows; in an answer: those that were filled.
     pub size: u32,
     /// Zero.
     pub spare: u32,
@@ -223,7 +223,8 @@ impl Answer for RawUsage {
     }
 }
 
-/// Writes as much of `answer` as the asker said there is room for, but for the size in front.
+/// Writes as much of `answer` as the asker said there is room for, with the number of those bytes in front: an asker that is newer than
+/// this sees where its answer ends.
 ///
 /// # Safety
 ///
@@ -238,8 +239,9 @@ unsafe fn fill<T: Answer>(answer: T, out: *mut T) -> Result<(), ErrorCode> {
     if (size as usize) < 16 {
         return Err(ErrorCode::BAD_VERSION);
     }
-    let answer = answer.sized(size);
-    let known = (size as usize).min(size_of::<T>());
+    #[expect(clippy::cast_possible_truncation, reason = "some dozen bytes")]
+    let known = size.min(size_of::<T>() as u32);
+    let (answer, known) = (answer.sized(known), known as usize);
     // SAFETY: the answer has that many bytes, and so has the place: this function's contract.
     unsafe { out.cast::<MaybeUninit<u8>>().copy_from_nonoverlapping(ptr::from_ref(&answer).cast(), known) };
     Ok(())
@@ -258,7 +260,7 @@ impl RawUsage {
         largest_free: UNKNOWN,
     };
 
-    /// Fills `out` as far as its `size` says.
+    /// Fills `out` as far as its `size` says, and says in that how far it did.
     ///
     /// # Errors
     ///
@@ -310,7 +312,7 @@ impl RawInfo {
         }
     }
 
-    /// Fills `out` as far as its `size` says.
+    /// Fills `out` as far as its `size` says, and says in that how far it did.
     ///
     /// # Errors
     ///

@@ -197,7 +197,7 @@ impl<'a, R: MemoryResource> CacheHandle<'a, R> {
             }
         }
         let bin = &self.bins[class];
-        if cfg!(debug_assertions) && self.waits(class, place) {
+        if cfg!(any(debug_assertions, feature = "checked")) && self.waits(class, place) {
             report(&Damage::new(
                 "thread cached",
                 DamageKind::DoubleRelease,

@@ -37,7 +37,7 @@
 //! waits is out of reach for others. The general-purpose heap has thread caches of its own.
 //!
 //! **Misuse.** A write to a waiting block is noticed when it is its turn, in every build; a second release while the block waits in the same
-//! list in debug builds. See [`set_damage_hook`](crate::set_damage_hook).
+//! list in debug builds and with the feature `checked`. See [`set_damage_hook`](crate::set_damage_hook).
 //!
 //! After J. Bonwick and J. Adams, *Magazines and Vmem: Extending the Slab Allocator to Many CPUs and Arbitrary Resources*, USENIX 2001.
 

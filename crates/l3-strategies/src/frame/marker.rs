@@ -124,9 +124,11 @@ impl<P: Policy, U: MemoryResource> Frame<'_, P, U> {
     }
 
     /// Whether `marker` leads to a place of this frame where it may have been made. O(chunks). One that was made before a reset, or
-    /// that a rewind has passed, may be taken for a good one. See [`rewind`](Self::rewind).
+    /// that a rewind has passed, may be taken for a good one; one from before a `collect` of the empty frame is good, and means the start. See
+    /// [`rewind`](Self::rewind).
     #[must_use]
     pub fn vouches_for(&self, marker: &Marker) -> bool {
+        let marker = self.present(marker);
         let mut regions = self.regions_in_use();
         regions.any(|region| region == marker.current) && {
             let region = self.region_of(marker.current);

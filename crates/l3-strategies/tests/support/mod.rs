@@ -99,6 +99,11 @@ impl Shadow {
         self.live.values().map(|live| live.block.len()).sum()
     }
 
+    /// By address.
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = &Live> {
+        self.live.values()
+    }
+
     pub(crate) fn numbers(&self) -> usize {
         self.numbers
     }

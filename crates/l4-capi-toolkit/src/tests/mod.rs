@@ -3,8 +3,11 @@
 //! Not covered here: what C's types, compilers and linkers make of the header, which is in `tests/capi/toolkit.sh`. (These builds have debug
 //! assertions, so every resource is a checked one; quick looks are tested there, too.)
 
+mod answers;
 mod conformance;
 mod header;
+mod lock_free;
+mod markers;
 mod misuse;
 
 use core::mem::MaybeUninit;
