@@ -75,7 +75,8 @@ use stratalloc_primitives::primitive::atomic::{AtomicU32, AtomicUsize, Ordering}
 use stratalloc_resource::{Alignment, AllocError, MemoryBlock, MemoryResource};
 
 use chunk::{Head, LINKS, Plan};
-use directory::{Directory, List};
+pub(crate) use directory::Directory;
+use directory::List;
 pub(crate) use lists::Lists;
 
 use crate::misuse::CHECKED;
