@@ -154,8 +154,8 @@ impl Lists {
         ((fresh >> 32) as u32, left_of(fresh))
     }
 
-    /// Shows each index in the stack to `look`, from the top, until that says no. Right only while no other operation runs: it takes
-    /// the stack, and puts it back.
+    /// Shows each index in the stack to `look`, from the top, until that says no. The caller has entered. Right only while no other
+    /// operation runs: it takes the stack, and puts it back.
     pub(crate) fn look<'l>(&self, link_of: impl Fn(u32) -> &'l AtomicU32, mut look: impl FnMut(u32) -> bool) {
         let Some(first) = self.stack.take_all() else { return };
         let (mut last, mut next) = (None, Some(first));

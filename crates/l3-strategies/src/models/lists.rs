@@ -131,6 +131,15 @@ impl World {
         true
     }
 
+    /// As `MemPool::check_class`.
+    fn inspect(&self) {
+        if self.lists.enter() {
+            assert!(self.free() <= BLOCKS);
+            self.lists.leave();
+        }
+    }
+
+    /// The caller has entered, or is alone.
     fn free(&self) -> u32 {
         let mut free = 0;
         self.lists.look(
@@ -183,6 +192,23 @@ fn loom_who_closes_a_class_is_alone() {
     // A block that is there comes out of the stack, whose links lie in the chunk.
     let twice = |world: &World| (0..2).for_each(|_| world.once());
     check(1, [twice, away], None, end);
+}
+
+/// A class is validated while another thread closes it: who counts its free blocks follows links in chunks that may go.
+///
+/// Weakened and seen failing: `inspect` without `enter` and `leave`: "Concurrent read and write accesses to `UnsafeCell`".
+#[test]
+fn loom_who_counts_free_blocks_has_entered() {
+    let give_and_inspect = |world: &World| {
+        world.once();
+        world.inspect();
+    };
+    let away = |world: &World| {
+        world.take_away();
+    };
+    let end = |world: &World| assert!([0, BLOCKS].contains(&world.free()));
+    check(1, [give_and_inspect, away], None, end);
+    check(1, [World::once, World::inspect, away], Some(2), end);
 }
 
 /// Two threads find nothing left and bring a chunk each: one is taken, and the other one stays with who brought it.
