@@ -302,8 +302,38 @@ fn constructors_and_destructors_that_unwind_leave_a_whole_cache() {
     assert!(unwinds(|| cache.collect()));
     armed.set(false);
     cache.validate().unwrap();
-    assert_eq!((cache.usage().slabs, cache.usage().free), (2, 2 * per_slab), "one slab is lost");
+    let usage = cache.usage();
+    assert_eq!((usage.slabs, usage.free, usage.fresh), (3, 2 * per_slab, per_slab), "no slab is lost");
     assert!(cache.take().is_ok());
+}
+
+#[test]
+fn slabs_that_were_reaped_before_a_destructor_unwound_stay() {
+    struct Numbered<'a>(usize, &'a Cell<usize>);
+    impl Drop for Numbered<'_> {
+        fn drop(&mut self) {
+            assert_ne!(self.0, self.1.get(), "a destructor unwinds");
+        }
+    }
+    let (made, armed) = (Cell::new(0), Cell::new(usize::MAX));
+    let construct = || Numbered(made.replace(made.get() + 1), &armed);
+    let mut bytes = memory(1024);
+    let cache = ObjectCache::over(construct, small::<Numbered>(), &mut bytes).unwrap();
+    let all = || core::iter::from_fn(|| cache.take().ok()).collect::<Vec<_>>();
+    let total = all().len();
+    let slabs = cache.usage().slabs;
+    assert!(slabs >= 3);
+    // Each value in turn is the one that cannot be dropped, so slabs were and were not reaped before it.
+    for turn in 0..total {
+        assert_eq!((all().len(), cache.usage().fresh), (total, 0));
+        armed.set(made.get() - 1 - turn);
+        let unwinding = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| cache.collect()));
+        armed.set(usize::MAX);
+        cache.validate().unwrap();
+        assert_eq!((unwinding.is_err(), cache.usage().slabs, cache.usage().total), (true, slabs, total));
+        // Those that were not reached are dropped now, so that all are constructed again.
+        cache.collect();
+    }
 }
 
 /// Runs operations on a cache: takes, drops, reaping; each object knows its number, and a number is out once.
