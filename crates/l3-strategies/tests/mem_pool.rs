@@ -122,6 +122,20 @@ unsafe impl MemoryResource for Bounded {
     }
 }
 
+#[test]
+fn a_large_block_grows_into_what_nobody_uses() {
+    let pool = Small::new(Bounded { left: AtomicUsize::new(4 * 1024) }).unwrap();
+    let small: Vec<_> = (0..5).map(|_| pool.allocate(layout(200, 1)).unwrap()).collect();
+    assert_eq!(pool.usage().chunks, 2);
+    small.into_iter().for_each(|block| give(&pool, block));
+    let block = pool.allocate(layout(1000, 1)).unwrap();
+    // SAFETY: live, of this length and alignment.
+    let grown = unsafe { pool.reallocate(block, 2000, Alignment::ONE) };
+    let grown = grown.expect("two pages beside the old one, where the idle chunk was");
+    assert_eq!((grown.len(), pool.usage().chunks, pool.usage().live_large), (2048, 1, 1));
+    give(&pool, grown);
+}
+
 /// A block on its way from the thread that made it to the one that ends it.
 struct Message {
     block: MemoryBlock,
