@@ -98,6 +98,8 @@ const ALIGN: Alignment = Alignment::constant::<16>();
 pub struct ThreadCached<R: MemoryResource> {
     inner: R,
     limits: CacheLimits,
+    /// The blocks in a batch of each class, as the limits say: each release asks, and has no division to spare.
+    batches: [usize; CLASSES],
     /// Requests above go past the caches: the largest class that the resource below serves.
     largest: usize,
     align: Alignment,
@@ -136,7 +138,8 @@ impl<R: MemoryResource> ThreadCached<R> {
         let fits = |&len: &usize| len <= reach && len <= most;
         let largest = (0..CLASSES).map(length).take_while(fits).last().unwrap_or(0);
         let depot = Exchange::new(limits.depot_bytes);
-        Self { inner, limits, largest, align, depot, pressure: AtomicUsize::new(0) }
+        let batches = core::array::from_fn(|class| limits.batch_of(length(class)));
+        Self { inner, limits, batches, largest, align, depot, pressure: AtomicUsize::new(0) }
     }
 
     /// The limits. An example is at [`with_limits`](Self::with_limits).
@@ -193,7 +196,7 @@ impl<R: MemoryResource> ThreadCached<R> {
     }
 
     const fn batch(&self, class: usize) -> usize {
-        self.limits.batch_of(length(class))
+        self.batches[class]
     }
 
     const fn batch_bytes(&self, class: usize) -> usize {
