@@ -26,7 +26,8 @@
 //!
 //! # Progress
 //!
-//! Wait-free: one look at each place of the class.
+//! `take` is wait-free: one swap at most for each place of the class. `put` is lock-free: the exchange of `bytes` fails only because another
+//! thread's succeeded; then one exchange at most for each place.
 
 use core::ptr::{NonNull, null_mut};
 
