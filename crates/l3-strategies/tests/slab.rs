@@ -276,6 +276,39 @@ fn a_constructor_may_use_its_own_cache() {
 }
 
 #[test]
+fn a_value_for_which_its_constructor_left_no_block_is_dropped() {
+    std::thread_local! {
+        static TAKE_ALL: Cell<Option<fn()>> = const { Cell::new(None) };
+        static THERE: Cell<i32> = const { Cell::new(0) };
+        static CACHE: Cell<Option<&'static ObjectCache<'static, Thing, fn() -> Thing>>> = const { Cell::new(None) };
+    }
+    struct Thing;
+    impl Drop for Thing {
+        fn drop(&mut self) {
+            THERE.set(THERE.get() - 1);
+        }
+    }
+    fn construct() -> Thing {
+        if let Some(take_all) = TAKE_ALL.take() {
+            take_all();
+        }
+        THERE.set(THERE.get() + 1);
+        Thing
+    }
+    let construct: fn() -> Thing = construct;
+    let cache = ObjectCache::over(construct, small::<Thing>(), Box::leak(memory(1024).into())).unwrap();
+    let cache = &*Box::leak(Box::new(cache));
+    CACHE.set(Some(cache));
+    TAKE_ALL.set(Some(|| {
+        let cache = CACHE.get().unwrap();
+        core::iter::from_fn(|| cache.take().ok()).for_each(core::mem::forget);
+    }));
+    assert_eq!(cache.take().err(), Some(AllocError::CapacityExhausted));
+    let total = i32::try_from(cache.usage().total).unwrap();
+    assert!(total > 0 && THERE.get() == total, "what the constructor took is there, and nothing else");
+}
+
+#[test]
 fn constructors_and_destructors_that_unwind_leave_a_whole_cache() {
     struct Touchy<'a>(&'a Cell<bool>);
     impl Drop for Touchy<'_> {

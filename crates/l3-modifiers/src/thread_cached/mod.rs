@@ -269,21 +269,20 @@ impl<R: MemoryResource> Drop for ThreadCached<R> {
 mod tests {
     extern crate std;
 
-    use core::mem::{align_of, offset_of};
+    use core::mem::offset_of;
 
     use stratalloc_resource::FromGlobal;
 
     use super::*;
     use crate::Locked;
 
-    type Below = Locked<FromGlobal<'static, std::alloc::System>>;
-    type Cached = ThreadCached<Below>;
+    type Cached = ThreadCached<Locked<FromGlobal<'static, std::alloc::System>>>;
 
     #[test]
     fn what_each_release_reads_shares_no_line_with_what_is_often_written() {
         let lines = |start: usize, len: usize| start / 64..(start + len).div_ceil(64);
         let written = [
-            lines(offset_of!(Cached, inner), size_of::<Below>()),
+            lines(offset_of!(Cached, inner), 1),
             lines(offset_of!(Cached, depot), size_of::<Exchange<Free, CLASSES, PLACES>>()),
         ];
         let read = [

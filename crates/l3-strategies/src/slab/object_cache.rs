@@ -136,7 +136,7 @@ impl<T, F: Fn() -> T, U: MemoryResource> ObjectCache<'_, T, F, U> {
     /// # Errors
     ///
     /// [`AllocError::CapacityExhausted`] when there are as many slabs as there may be, or the upstream's. Then nothing was
-    /// constructed.
+    /// constructed, or `construct` itself took the last block of this cache, and its value was dropped.
     #[inline]
     pub fn take(&self) -> Result<Object<'_, T, U>, AllocError> {
         if !self.slabs.offers_used() {
