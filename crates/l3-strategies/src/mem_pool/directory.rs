@@ -70,9 +70,12 @@ pub(crate) struct Directory {
 }
 
 /// The segment of a number (0 is `first`), its position there, and the segment's length.
+#[inline(always)]
 const fn position(number: usize) -> (usize, usize, usize) {
-    let segment = (number / FIRST + 1).ilog2() as usize;
-    (segment, number - FIRST * ((1 << segment) - 1), FIRST << segment)
+    // Segments are as long as powers of two, and the sum of those before is the own length less `FIRST`.
+    let shifted = number + FIRST;
+    let (highest, len) = (shifted.ilog2(), 1 << shifted.ilog2());
+    ((highest - FIRST.ilog2()) as usize, shifted - len, len)
 }
 
 impl Directory {

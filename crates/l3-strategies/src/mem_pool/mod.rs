@@ -68,8 +68,9 @@ mod lists;
 mod resource;
 mod validate;
 
+use core::cell::Cell;
 use core::fmt;
-use core::ptr::NonNull;
+use core::ptr::{NonNull, null_mut};
 
 use stratalloc_primitives::primitive::atomic::{AtomicU32, AtomicUsize, Ordering};
 use stratalloc_resource::{Alignment, AllocError, MemoryBlock, MemoryResource};
@@ -237,14 +238,26 @@ impl<U: MemoryResource, const SMALLEST: usize, const LARGEST: usize, const CHUNK
             return Err(AllocError::OutOfMemory);
         }
         // Counted from here on; if there is a block, until it comes back.
-        let index = match lists.pop(|index| self.link(index)) {
-            Some(index) => index,
-            None => self.take_fresh(class).inspect_err(|_| lists.leave())?,
+        let chunk = Cell::new(null_mut());
+        let link_of = |index| {
+            chunk.set(self.chunk_of(index));
+            // SAFETY: just looked up, of a class that we have entered: MEM-CHUNK.
+            unsafe { self.link_in(chunk.get(), index) }
         };
+        let index = match lists.pop(link_of) {
+            // The last index that was asked for.
+            Some(index) => index,
+            None => {
+                let fresh = self.take_fresh(class).inspect_err(|_| lists.leave())?;
+                chunk.set(self.chunk_of(fresh));
+                fresh
+            }
+        };
+        let chunk = chunk.get();
         if CHECKED {
-            self.link(index).store(LIVE, Ordering::Relaxed);
+            // SAFETY: the block is ours, so its chunk stays: MEM-CHUNK.
+            unsafe { self.link_in(chunk, index) }.store(LIVE, Ordering::Relaxed);
         }
-        let chunk = self.directory.place(index >> Self::BLOCK_BITS).start.load(Ordering::Acquire);
         let offset = Self::PLANS[class].first + ((index & Self::BLOCK_MASK) as usize * (SMALLEST << class));
         // SAFETY: inside a chunk, so not null: MEM-CHUNK.
         let start = unsafe { NonNull::new_unchecked(chunk.wrapping_add(offset)) };
@@ -266,7 +279,9 @@ impl<U: MemoryResource, const SMALLEST: usize, const LARGEST: usize, const CHUNK
         let block = (inside - Self::PLANS[class].first) / (SMALLEST << class);
         #[expect(clippy::cast_possible_truncation, reason = "less than the chunk's count")]
         let index = number << Self::BLOCK_BITS | block as u32;
-        let (link, lists) = (self.link(index), &self.classes[class]);
+        // SAFETY: its chunk, as above.
+        let link = unsafe { self.link_in(chunk, index) };
+        let lists = &self.classes[class];
         if CHECKED && link.compare_exchange(LIVE, RETURNING, Ordering::Relaxed, Ordering::Relaxed).is_err() {
             return false;
         }
