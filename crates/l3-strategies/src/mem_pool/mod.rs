@@ -19,7 +19,7 @@
 //!
 //! | operation | cost |
 //! | --- | --- |
-//! | allocate, deallocate: small | O(1): the class by one instruction, two atomic exchanges on one cache line; repeated for each thread that was faster |
+//! | allocate, deallocate: small | O(1): the class by one instruction, two atomic exchanges, one, on one cache line; repeated for each thread that was faster |
 //! | a class has no free block | a fresh one, one more exchange; else a chunk: a spare one or an upstream request, and its links cleared |
 //! | allocate, deallocate: large | an upstream request or release |
 //! | reallocate | nothing within the block's length; else a move |
@@ -285,8 +285,8 @@ impl<U: MemoryResource, const SMALLEST: usize, const LARGEST: usize, const CHUNK
         if CHECKED && link.compare_exchange(LIVE, RETURNING, Ordering::Relaxed, Ordering::Relaxed).is_err() {
             return false;
         }
+        // The last access: after it nobody is counted for the block.
         lists.push(index, link);
-        lists.leave();
         true
     }
 

@@ -16,7 +16,7 @@ impl<U: MemoryResource, const SMALLEST: usize, const LARGEST: usize, const CHUNK
         number < self.directory.used() && self.class_of_chunk(number) == Some(class) && block < used
     }
 
-    /// Counts the free blocks of a class that the caller has entered, `most` at most.
+    /// Counts the free blocks of a class, `most` at most. The caller has entered, and has left after it.
     fn check_free(&self, class: usize, most: usize) -> Result<usize, Violation> {
         let (mut count, mut strange) = (0, None);
         self.classes[class].look(
@@ -50,16 +50,10 @@ impl<U: MemoryResource, const SMALLEST: usize, const LARGEST: usize, const CHUNK
         if !lists.enter() {
             return Ok(());
         }
-        let verdict = self.check_entered(class);
-        lists.leave();
-        verdict
-    }
-
-    /// The caller, who has entered, is a user that has no block.
-    fn check_entered(&self, class: usize) -> Result<(), Violation> {
         let chunks = (0..self.directory.used()).filter(|number| self.class_of_chunk(*number) == Some(class));
         let total = chunks.count() * Self::PLANS[class].count as usize;
-        let (live, (_, fresh)) = (self.classes[class].users() - 1, self.classes[class].fresh());
+        // The caller is a user without a block.
+        let (live, (_, fresh)) = (lists.users() - 1, lists.fresh());
         let (free, fresh) = (self.check_free(class, total)?, fresh as usize);
         if live + free + fresh == total {
             return Ok(());
