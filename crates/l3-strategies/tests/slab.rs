@@ -277,10 +277,11 @@ fn a_constructor_may_use_its_own_cache() {
 
 #[test]
 fn a_value_for_which_its_constructor_left_no_block_is_dropped() {
+    type Things = ObjectCache<'static, Thing, fn() -> Thing>;
     std::thread_local! {
         static TAKE_ALL: Cell<Option<fn()>> = const { Cell::new(None) };
         static THERE: Cell<i32> = const { Cell::new(0) };
-        static CACHE: Cell<Option<&'static ObjectCache<'static, Thing, fn() -> Thing>>> = const { Cell::new(None) };
+        static CACHE: Cell<Option<&'static Things>> = const { Cell::new(None) };
     }
     struct Thing;
     impl Drop for Thing {
