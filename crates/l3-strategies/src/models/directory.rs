@@ -2,7 +2,7 @@
 
 extern crate std;
 
-use core::ptr::{null_mut, without_provenance_mut};
+use core::ptr::without_provenance_mut;
 use std::alloc::System;
 
 use loom::sync::Arc;
@@ -23,7 +23,7 @@ fn add(directory: &Directory) -> u32 {
 /// As `MemPool::chunks`: a look at each place that there is. How many have a chunk.
 fn walk(directory: &Directory) -> usize {
     let start = |number| directory.place(number).start.load(Ordering::Acquire);
-    (0..directory.used()).filter(|&number| start(number) != null_mut()).count()
+    (0..directory.used()).filter(|&number| !start(number).is_null()).count()
 }
 
 /// Two threads need a number each, for which there is no place yet; a third one walks over the places meanwhile.
