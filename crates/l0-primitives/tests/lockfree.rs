@@ -249,6 +249,17 @@ fn index_stack_takes_the_largest_index() {
 }
 
 #[test]
+fn index_stack_counts_its_pushes_a_chain_once() {
+    let (stack, table) = (IndexStack::new(), Table::new());
+    assert_eq!(stack.pushes(), 0);
+    stack.push(3, |link| table.set_next(3, link));
+    Stack::push_chain(&stack, &table, &[5, 6, 7]);
+    assert_eq!(stack.pushes(), 2);
+    assert_eq!((Stack::pop(&stack, &table), Stack::take_all(&stack, &table).len()), (Some(5), 3));
+    assert_eq!(stack.pushes(), 2, "nothing else changes it");
+}
+
+#[test]
 fn tagged_stack_is_last_in_first_out() {
     last_in_first_out(&TaggedStack::<Record>::new());
     last_in_first_out(&TaggedStack::over(Locked::null()));

@@ -49,6 +49,7 @@ mod damage;
 pub mod fallback;
 pub mod guarded;
 mod info;
+mod line;
 pub mod locked;
 #[cfg(all(loom, test))]
 mod models;

@@ -94,6 +94,20 @@ fn blocks_and_bytes_are_bounded_at_every_level() {
 }
 
 #[test]
+fn a_block_longer_than_a_cache_sends_nothing_else_away() {
+    let counted = Counted::new(FromGlobal::new(&Global));
+    let cached = ThreadCached::with_limits(&counted, SMALL);
+    let handle = cached.handle();
+    let (small, long) = (take(&handle, 3, 64), take(&handle, 2, 4096));
+    small.into_iter().for_each(|block| release(&handle, block));
+    for block in long {
+        release(&handle, block);
+        assert_eq!((handle.waiting(), cached.depot_bytes()), ((3, 192), 0));
+    }
+    assert_eq!(counted.counts().live_blocks(), 3);
+}
+
+#[test]
 fn a_dropped_handle_leaves_batches_and_gives_the_rest_back() {
     let counted = Counted::new(FromGlobal::new(&Global));
     let cached = ThreadCached::with_limits(&counted, SMALL);

@@ -5,6 +5,7 @@
 //! The main thread only joins: loom runs it first where it can, and then never tries the order in which a plain load comes
 //! after the others' exchanges.
 
+mod directory;
 mod indices;
 mod lists;
 #[cfg(target_has_atomic = "64")]

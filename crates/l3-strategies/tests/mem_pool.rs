@@ -13,6 +13,7 @@ extern crate alloc;
 use core::alloc::Layout;
 use core::sync::atomic::AtomicUsize;
 use core::sync::atomic::Ordering::Relaxed;
+use std::sync::Barrier;
 use std::sync::mpsc::{self, TrySendError};
 use std::thread;
 
@@ -122,6 +123,20 @@ unsafe impl MemoryResource for Bounded {
     }
 }
 
+#[test]
+fn a_large_block_grows_into_what_nobody_uses() {
+    let pool = Small::new(Bounded { left: AtomicUsize::new(4 * 1024) }).unwrap();
+    let small: Vec<_> = (0..5).map(|_| pool.allocate(layout(200, 1)).unwrap()).collect();
+    assert_eq!(pool.usage().chunks, 2);
+    small.into_iter().for_each(|block| give(&pool, block));
+    let block = pool.allocate(layout(1000, 1)).unwrap();
+    // SAFETY: live, of this length and alignment.
+    let grown = unsafe { pool.reallocate(block, 2000, Alignment::ONE) };
+    let grown = grown.expect("two pages beside the old one, where the idle chunk was");
+    assert_eq!((grown.len(), pool.usage().chunks, pool.usage().live_large), (2048, 1, 1));
+    give(&pool, grown);
+}
+
 /// A block on its way from the thread that made it to the one that ends it.
 struct Message {
     block: MemoryBlock,
@@ -163,17 +178,25 @@ impl Message {
 /// again: chunks change their class, and go upstream, while other threads are at work.
 #[test]
 fn blocks_go_through_many_hands_and_all_counts_agree() {
+    // More than the first chunks' numbers may be had, or fewer than one full channel needs.
+    many_hands(40 << 10);
+    let refused = many_hands(14 << 10);
+    assert!(cfg!(miri) || refused > 0, "upstream never ran dry");
+}
+
+/// How many requests were refused.
+fn many_hands(bytes: usize) -> usize {
     const ROUNDS: u32 = if cfg!(miri) { 60 } else { 60_000 };
     const THREADS: usize = 4;
-    const BYTES: usize = 40 << 10;
-    let upstream = Bounded { left: AtomicUsize::new(BYTES) };
+    let upstream = Bounded { left: AtomicUsize::new(bytes) };
+    let begin = Barrier::new(THREADS);
     let pool = MemPool::<_, 8, 256, 1024, 128>::new(&upstream).unwrap();
     let (made, refused, ended) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
     let (senders, receivers): (Vec<_>, Vec<_>) =
         (0..THREADS).map(|_| mpsc::sync_channel::<Message>(40)).unzip();
     thread::scope(|scope| {
         let mut to_next = senders.into_iter().cycle().skip(1);
-        let (pool, made, refused, ended) = (&pool, &made, &refused, &ended);
+        let (pool, made, refused, ended, begin) = (&pool, &made, &refused, &ended, &begin);
         for (thread, receiver) in (1_u32..).zip(receivers) {
             let next = to_next.next().unwrap();
             scope.spawn(move || {
@@ -182,11 +205,12 @@ fn blocks_go_through_many_hands_and_all_counts_agree() {
                     ended.fetch_add(1, Relaxed);
                 };
                 let mut random = 0x9E37_79B9_u32.wrapping_mul(thread);
+                begin.wait();
                 for round in 0..ROUNDS {
                     random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                     let choice = usize::try_from(random >> 16).unwrap();
                     // Phases of different sizes, so that what was free is of the wrong class.
-                    let most = [16, 300, 64, 600, 256][usize::try_from(round / 500).unwrap() % 5];
+                    let most = [16, 300, 64, 600, 256][usize::try_from(round / 500 + thread).unwrap() % 5];
                     let request = layout(choice % most, 8);
                     match pool.allocate(request) {
                         Ok(block) => {
@@ -219,7 +243,6 @@ fn blocks_go_through_many_hands_and_all_counts_agree() {
     });
     let (made, refused, ended) = (made.into_inner(), refused.into_inner(), ended.into_inner());
     assert_eq!((made, made + refused), (ended, THREADS * usize::try_from(ROUNDS).unwrap()));
-    assert!(cfg!(miri) || refused > 0, "upstream never ran dry");
     pool.validate().unwrap();
     let usage = pool.usage();
     assert_eq!((usage.live_small, usage.live_large), (0, 0));
@@ -229,10 +252,11 @@ fn blocks_go_through_many_hands_and_all_counts_agree() {
         all.push(block);
     }
     assert_eq!(pool.usage().chunks, 1);
-    assert!(all.len() * 1024 > BYTES - 1024 - 4096, "{}", all.len());
+    assert!((all.len() + 1) * 1024 + 4096 > bytes, "{}", all.len());
     all.into_iter().for_each(|block| give(&pool, block));
     drop(pool);
-    assert_eq!(upstream.left.into_inner(), BYTES);
+    assert_eq!(upstream.left.into_inner(), bytes);
+    refused
 }
 
 proptest! {

@@ -276,6 +276,40 @@ fn a_constructor_may_use_its_own_cache() {
 }
 
 #[test]
+fn a_value_for_which_its_constructor_left_no_block_is_dropped() {
+    type Things = ObjectCache<'static, Thing, fn() -> Thing>;
+    std::thread_local! {
+        static TAKE_ALL: Cell<Option<fn()>> = const { Cell::new(None) };
+        static THERE: Cell<i32> = const { Cell::new(0) };
+        static CACHE: Cell<Option<&'static Things>> = const { Cell::new(None) };
+    }
+    struct Thing;
+    impl Drop for Thing {
+        fn drop(&mut self) {
+            THERE.set(THERE.get() - 1);
+        }
+    }
+    fn construct() -> Thing {
+        if let Some(take_all) = TAKE_ALL.take() {
+            take_all();
+        }
+        THERE.set(THERE.get() + 1);
+        Thing
+    }
+    let construct: fn() -> Thing = construct;
+    let cache = ObjectCache::over(construct, small::<Thing>(), Box::leak(memory(1024).into())).unwrap();
+    let cache = &*Box::leak(Box::new(cache));
+    CACHE.set(Some(cache));
+    TAKE_ALL.set(Some(|| {
+        let cache = CACHE.get().unwrap();
+        core::iter::from_fn(|| cache.take().ok()).for_each(core::mem::forget);
+    }));
+    assert_eq!(cache.take().err(), Some(AllocError::CapacityExhausted));
+    let total = i32::try_from(cache.usage().total).unwrap();
+    assert!(total > 0 && THERE.get() == total, "what the constructor took is there, and nothing else");
+}
+
+#[test]
 fn constructors_and_destructors_that_unwind_leave_a_whole_cache() {
     struct Touchy<'a>(&'a Cell<bool>);
     impl Drop for Touchy<'_> {
@@ -302,8 +336,38 @@ fn constructors_and_destructors_that_unwind_leave_a_whole_cache() {
     assert!(unwinds(|| cache.collect()));
     armed.set(false);
     cache.validate().unwrap();
-    assert_eq!((cache.usage().slabs, cache.usage().free), (2, 2 * per_slab), "one slab is lost");
+    let usage = cache.usage();
+    assert_eq!((usage.slabs, usage.free, usage.fresh), (3, 2 * per_slab, per_slab), "no slab is lost");
     assert!(cache.take().is_ok());
+}
+
+#[test]
+fn slabs_that_were_reaped_before_a_destructor_unwound_stay() {
+    struct Numbered<'a>(usize, &'a Cell<usize>);
+    impl Drop for Numbered<'_> {
+        fn drop(&mut self) {
+            assert_ne!(self.0, self.1.get(), "a destructor unwinds");
+        }
+    }
+    let (made, armed) = (Cell::new(0), Cell::new(usize::MAX));
+    let construct = || Numbered(made.replace(made.get() + 1), &armed);
+    let mut bytes = memory(1024);
+    let cache = ObjectCache::over(construct, small::<Numbered>(), &mut bytes).unwrap();
+    let all = || core::iter::from_fn(|| cache.take().ok()).collect::<Vec<_>>();
+    let total = all().len();
+    let slabs = cache.usage().slabs;
+    assert!(slabs >= 3);
+    // Each value in turn is the one that cannot be dropped, so slabs were and were not reaped before it.
+    for turn in 0..total {
+        assert_eq!((all().len(), cache.usage().fresh), (total, 0));
+        armed.set(made.get() - 1 - turn);
+        let unwinding = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| cache.collect()));
+        armed.set(usize::MAX);
+        cache.validate().unwrap();
+        assert_eq!((unwinding.is_err(), cache.usage().slabs, cache.usage().total), (true, slabs, total));
+        // Those that were not reached are dropped now, so that all are constructed again.
+        cache.collect();
+    }
 }
 
 /// Runs operations on a cache: takes, drops, reaping; each object knows its number, and a number is out once.

@@ -30,6 +30,7 @@
 //! | `pop` first load, failed CAS | **acquire** | `push` CAS (by STACK-RMW of any element) | makes `next_of` read the link that the pusher wrote, and the payload readable |
 //! | `pop` successful CAS | relaxed | – | by STACK-VERSION it read the very value that the acquiring load read |
 //! | `take_all` | **acquire** | `push` CAS | links and payload of all elements |
+//! | `pushes` | **acquire** | all `push` CASes that it counts (STACK-RMW) | what their callers did before |
 //!
 //! # No ABA
 //!
@@ -127,6 +128,13 @@ impl IndexStack {
         }
         // The version stays (STACK-VERSION); a swap with 0 would let it repeat.
         link::index(link_of(self.head.fetch_and(VERSION_BITS, Ordering::Acquire)))
+    }
+
+    /// How often `push` or `push_chain` was called, modulo 2³²: the version. Whoever counts what leaves a stack as well knows how much is out.
+    #[inline]
+    #[must_use]
+    pub fn pushes(&self) -> u32 {
+        (self.head.load(Ordering::Acquire) >> 32) as u32
     }
 
     /// Whether the stack was empty a moment ago: a hint that saves a `pop`.

@@ -9,8 +9,8 @@
 //!
 //! | operation | cost |
 //! | --- | --- |
-//! | `allocate` | one atomic addition, three multiplications, a comparison |
-//! | `deallocate` | eight loads, of two cache lines |
+//! | `allocate` | one atomic addition, four multiplications, a comparison |
+//! | `deallocate` | a multiplication, eight loads, of two cache lines |
 //! | `reallocate` | both: a release and a request |
 //! | a sample | a look for a free slot, and the observer |
 //! | memory | two words for each of `SLOTS` slots (16 KiB unless said otherwise), none a block; nothing is allocated |

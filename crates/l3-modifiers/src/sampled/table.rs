@@ -19,13 +19,18 @@ const FREE: usize = 0;
 /// No block that has bytes is here.
 const RESIZING: usize = 1;
 
+const _: () =
+    assert!((BUCKET * size_of::<Slot>()).is_multiple_of(align_of::<Table<BUCKET>>()), "whole lines");
+
 #[derive(Debug)]
 struct Slot {
     address: AtomicUsize,
     size: AtomicUsize,
 }
 
+/// A bucket begins a cache line, so that it touches two and not three.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(super) struct Table<const SLOTS: usize> {
     slots: [Slot; SLOTS],
 }

@@ -12,28 +12,33 @@
 //!   together. (A limit that is lowered later may be below what is live; then nothing more is served.)
 //! * **BUDGET-LIVE** `live` is the sum of the requested sizes of the live blocks and of the charges under way.
 
+use core::mem::offset_of;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use stratalloc_resource::{MemoryTag, Violation};
 
 use super::budget::{Budget, TagUsage};
 
-/// The counters of one tag, on a cache line of their own: threads with different tags do not meet.
+/// The counters of one tag, on cache lines of their own: threads with different tags do not meet. What every request and release touches
+/// is on the first.
 #[derive(Debug)]
-#[repr(align(64))]
+#[repr(C, align(64))]
 pub(super) struct Account {
-    name: &'static str,
-    soft: AtomicUsize,
-    hard: AtomicUsize,
     live: AtomicUsize,
     peak: AtomicUsize,
+    soft: AtomicUsize,
+    hard: AtomicUsize,
     allocations: AtomicUsize,
     releases: AtomicUsize,
     resizes: AtomicUsize,
+    soft_events: AtomicUsize,
     over_budget: AtomicUsize,
     refused_below: AtomicUsize,
-    soft_events: AtomicUsize,
+    name: &'static str,
 }
+
+const _: () =
+    assert!(offset_of!(Account, soft_events) < 64 && size_of::<Account>() <= 128, "two lines a tag");
 
 fn count(counter: &AtomicUsize) {
     counter.fetch_add(1, Relaxed);

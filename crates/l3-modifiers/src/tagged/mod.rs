@@ -8,11 +8,11 @@
 //!
 //! | operation | cost |
 //! | --- | --- |
-//! | `allocate`, `deallocate` | a word written or compared behind the block, and two atomic read-modify-writes each, relaxed, on the tag's cache line |
+//! | `allocate`, `deallocate` | a word written or compared behind the block, and two atomic read-modify-writes each, relaxed, on the tag's first cache line |
 //! | `reallocate` | the resource's, and as above; the block keeps its tag |
 //! | `enter`, the end of a scope | an exchange, a store |
 //! | `usage` | ten loads |
-//! | memory | one word a block, one or two cache lines a tag |
+//! | memory | one word a block, two cache lines a tag |
 //!
 //! A block is shown exactly as long as it was requested, so accounts reconcile: when everything was released, every tag's live bytes are 0.
 //! The **hard** limit is never exceeded, not by racing threads together either; a request that would exceed it is refused with
@@ -24,7 +24,7 @@
 //! **When to use it.** To see what each subsystem holds, and to keep one from taking what the others need: around a heap, or around the fast
 //! link of a [`Fallback`](crate::Fallback), so that what is over budget goes to the slower one.
 //!
-//! **When not.** On the hottest path of many threads with one tag: they share its cache line. One subsystem with a resource of its own
+//! **When not.** On the hottest path of many threads with one tag: they share its cache lines. One subsystem with a resource of its own
 //! needs no tag: [`Counted`](crate::Counted) costs no word a block.
 //!
 //! **Misuse.** A second release, a wrong length, a write behind the end are noticed by the label at the release, in every build, unless the

@@ -26,17 +26,21 @@
 //!
 //! # Progress
 //!
-//! Wait-free: one look at each place of the class.
+//! `take` is wait-free: one swap at most for each place of the class. `put` is lock-free: the exchange of `bytes` fails only because another
+//! thread's succeeded; then one exchange at most for each place.
 
 use core::ptr::{NonNull, null_mut};
 
 use stratalloc_primitives::primitive::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
+use crate::line::Line;
+
 /// Chains of `T`s, `PLACES` for each of `CLASSES`; see the source for how it works.
 #[derive(Debug)]
 pub(crate) struct Exchange<T, const CLASSES: usize, const PLACES: usize> {
-    places: [[AtomicPtr<T>; PLACES]; CLASSES],
-    bytes: AtomicUsize,
+    // Each class on a line of its own, and the sum, which all change, on another one.
+    places: [Line<[AtomicPtr<T>; PLACES]>; CLASSES],
+    bytes: Line<AtomicUsize>,
     most: usize,
 }
 
@@ -44,8 +48,8 @@ impl<T, const CLASSES: usize, const PLACES: usize> Exchange<T, CLASSES, PLACES> 
     /// An empty one, for `most` bytes.
     pub(crate) fn new(most: usize) -> Self {
         let place = |_| AtomicPtr::new(null_mut());
-        let places = core::array::from_fn(|_| core::array::from_fn(place));
-        Self { places, bytes: AtomicUsize::new(0), most }
+        let places = core::array::from_fn(|_| Line(core::array::from_fn(place)));
+        Self { places, bytes: Line(AtomicUsize::new(0)), most }
     }
 
     /// Leaves a chain of `bytes` bytes; `false`, and it stays the caller's, if there is no room.
@@ -79,5 +83,23 @@ impl<T, const CLASSES: usize, const PLACES: usize> Exchange<T, CLASSES, PLACES> 
     /// Bytes that wait: EXCHANGE-BYTES.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use core::mem::offset_of;
+
+    use super::*;
+
+    #[test]
+    fn the_bound_shares_no_line_with_the_sum_nor_with_places() {
+        type Small = Exchange<u8, 3, 8>;
+        let line = |offset: usize| offset / 64;
+        let (sum, places) = (line(offset_of!(Small, bytes)), line(offset_of!(Small, places)));
+        let bound = line(offset_of!(Small, most));
+        assert!(
+            bound != sum && !(places..places + 3).contains(&bound) && !(places..places + 3).contains(&sum)
+        );
     }
 }

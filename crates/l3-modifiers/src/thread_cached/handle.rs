@@ -229,6 +229,9 @@ impl<'a, R: MemoryResource> CacheHandle<'a, R> {
         if self.bins[class].count.get() >= 2 * self.shared.batch(class) {
             self.send_batch(class);
         }
+        if length(class) > self.shared.limits.handle_bytes {
+            return;
+        }
         // Too many bytes: class by class, so that none stays for ever. One round empties all.
         for _ in 0..CLASSES {
             if self.has_room(class) || self.bytes.get() == 0 {

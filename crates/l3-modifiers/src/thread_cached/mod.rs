@@ -59,6 +59,8 @@ use class::{CLASSES, LARGEST, class_of, length};
 pub(crate) use exchange::Exchange;
 use free::{Free, Link, next_of};
 
+use crate::line::Line;
+
 pub use handle::CacheHandle;
 pub use limits::CacheLimits;
 
@@ -96,8 +98,11 @@ const ALIGN: Alignment = Alignment::constant::<16>();
 /// ```
 #[derive(Debug)]
 pub struct ThreadCached<R: MemoryResource> {
-    inner: R,
+    /// Often written by whoever calls it; what each operation of a handle reads lies on other lines, as it does beside the depot.
+    inner: Line<R>,
     limits: CacheLimits,
+    /// The blocks in a batch of each class, as the limits say: each release asks, and has no division to spare.
+    batches: [usize; CLASSES],
     /// Requests above go past the caches: the largest class that the resource below serves.
     largest: usize,
     align: Alignment,
@@ -136,7 +141,9 @@ impl<R: MemoryResource> ThreadCached<R> {
         let fits = |&len: &usize| len <= reach && len <= most;
         let largest = (0..CLASSES).map(length).take_while(fits).last().unwrap_or(0);
         let depot = Exchange::new(limits.depot_bytes);
-        Self { inner, limits, largest, align, depot, pressure: AtomicUsize::new(0) }
+        let batches = core::array::from_fn(|class| limits.batch_of(length(class)));
+        let inner = Line(inner);
+        Self { inner, limits, batches, largest, align, depot, pressure: AtomicUsize::new(0) }
     }
 
     /// The limits. An example is at [`with_limits`](Self::with_limits).
@@ -154,7 +161,7 @@ impl<R: MemoryResource> ThreadCached<R> {
     /// The resource below. What waits counts as live there. An example is at the type.
     #[must_use]
     pub const fn inner(&self) -> &R {
-        &self.inner
+        &self.inner.0
     }
 
     /// Bytes that wait in the depot.
@@ -193,7 +200,7 @@ impl<R: MemoryResource> ThreadCached<R> {
     }
 
     const fn batch(&self, class: usize) -> usize {
-        self.limits.batch_of(length(class))
+        self.batches[class]
     }
 
     const fn batch_bytes(&self, class: usize) -> usize {
@@ -255,5 +262,40 @@ impl<R: MemoryResource> ThreadCached<R> {
 impl<R: MemoryResource> Drop for ThreadCached<R> {
     fn drop(&mut self) {
         self.flush();
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    extern crate std;
+
+    use core::mem::offset_of;
+
+    use stratalloc_resource::FromGlobal;
+
+    use super::*;
+    use crate::Locked;
+
+    type Cached = ThreadCached<Locked<FromGlobal<'static, std::alloc::System>>>;
+
+    #[test]
+    fn what_each_release_reads_shares_no_line_with_what_is_often_written() {
+        let lines = |start: usize, len: usize| start / 64..(start + len).div_ceil(64);
+        let written = [
+            lines(offset_of!(Cached, inner), 1),
+            lines(offset_of!(Cached, depot), size_of::<Exchange<Free, CLASSES, PLACES>>()),
+        ];
+        let read = [
+            lines(offset_of!(Cached, limits), size_of::<CacheLimits>()),
+            lines(offset_of!(Cached, batches), size_of::<[usize; CLASSES]>()),
+            lines(offset_of!(Cached, largest), size_of::<usize>()),
+            lines(offset_of!(Cached, align), size_of::<Alignment>()),
+            lines(offset_of!(Cached, pressure), size_of::<AtomicUsize>()),
+        ];
+        assert_eq!(align_of::<Cached>() % 64, 0);
+        for (read, written) in read.iter().flat_map(|read| written.iter().map(move |written| (read, written)))
+        {
+            assert!(read.end <= written.start || written.end <= read.start, "{read:?} {written:?}");
+        }
     }
 }

@@ -10,7 +10,7 @@
 //! | --- | --- |
 //! | `allocate`, `deallocate` | a record: with a [`Ring`], one exchange and four words written |
 //! | `reallocate` | two records |
-//! | `Ring::pop` | one exchange, three words read |
+//! | `Ring::pop` | one exchange, four words read and one written |
 //! | memory | four words for each record that the ring has room for, none a block; nothing is allocated |
 //!
 //! In the order of records no address is live twice, so a reader can follow the resource's state exactly as long as nothing was dropped; and
@@ -22,7 +22,7 @@
 //!
 //! **When not.** All the time: each operation pays. [`Sampled`](crate::Sampled) sees a few blocks at a fixed price.
 //!
-//! Times and call stacks can join the unused third word of a record; files and replay are the instruments' work.
+//! Times and call stacks can join the third word of a record, which only the end of a resize uses; files and replay are the instruments' work.
 
 mod event;
 mod ring;

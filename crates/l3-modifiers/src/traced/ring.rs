@@ -48,6 +48,7 @@ use stratalloc_primitives::primitive::atomic::{AtomicUsize, Ordering};
 use stratalloc_primitives::primitive::cell::UnsafeCell;
 
 use super::{Record, TraceSink};
+use crate::line::Line;
 
 struct Slot {
     turn: AtomicUsize,
@@ -59,15 +60,12 @@ struct Slot {
 ///
 /// A `static` will do: `static RING: Ring<4096> = Ring::new();` (a slot is four words).
 pub struct Ring<const N: usize> {
-    head: Line,
-    tail: Line,
-    dropped: Line,
+    // Readers do not disturb writers.
+    head: Line<AtomicUsize>,
+    tail: Line<AtomicUsize>,
+    dropped: Line<AtomicUsize>,
     slots: [Slot; N],
 }
-
-/// A counter on a cache line of its own: readers do not disturb writers.
-#[repr(align(64))]
-struct Line(AtomicUsize);
 
 // SAFETY: records are touched by one thread at a time, in an order: RING-TURN.
 unsafe impl<const N: usize> Sync for Ring<N> {}

@@ -59,13 +59,28 @@ impl<U: MemoryResource, const SMALLEST: usize, const LARGEST: usize, const CHUNK
         plans
     };
 
-    /// The link of a block of a class that the caller has entered.
+    /// The start of the chunk of a block of a class that the caller has entered.
     #[inline(always)]
+    pub(super) fn chunk_of(&self, index: u32) -> *mut u8 {
+        self.directory.place(index >> Self::BLOCK_BITS).start.load(Ordering::Acquire)
+    }
+
+    /// The link of a block of a class that the caller has entered.
     pub(super) fn link(&self, index: u32) -> &AtomicU32 {
-        let start = self.directory.place(index >> Self::BLOCK_BITS).start.load(Ordering::Acquire);
+        // SAFETY: its chunk, which is there while the caller is in its class: MEM-CHUNK.
+        unsafe { self.link_in(self.chunk_of(index), index) }
+    }
+
+    /// The same without a look at the directory.
+    ///
+    /// # Safety
+    ///
+    /// `chunk` is the start of the block's chunk, which is there as long as the link is used: MEM-CHUNK.
+    #[inline(always)]
+    pub(super) unsafe fn link_in(&self, chunk: *mut u8, index: u32) -> &AtomicU32 {
         let block = (index & Self::BLOCK_MASK) as usize;
-        // SAFETY: a link of the chunk, which is there while the caller is in its class: MEM-CHUNK.
-        unsafe { &*start.wrapping_add(LINKS).cast::<AtomicU32>().wrapping_add(block) }
+        // SAFETY: a link of the chunk: this function's contract.
+        unsafe { &*chunk.wrapping_add(LINKS).cast::<AtomicU32>().wrapping_add(block) }
     }
 
     /// A new chunk from upstream, in nobody's list.

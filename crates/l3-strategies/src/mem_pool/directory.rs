@@ -15,7 +15,8 @@
 //! | --- | --- | --- | --- |
 //! | `more`: CAS | **release** | load, failed CAS: **acquire** | the places behind it |
 //! | `start`, `class`: store, load | **release**, **acquire** | each other | the chunk's head (to `find`; for takers the lists carry it) |
-//! | `used`: CAS, load | relaxed | – | nothing: whoever is given a number later has it from the lists |
+//! | `used`: CAS | **release** | load | that all numbers below have a place (`more`), for whoever walks over them (`chunks`, `validate`) |
+//! | `used`: failed CAS | relaxed | – | a guess, which `extend` and the next CAS check |
 
 use core::alloc::Layout;
 use core::ptr::{NonNull, null_mut};
@@ -24,22 +25,21 @@ use stratalloc_primitives::lockfree::IndexStack;
 use stratalloc_primitives::primitive::atomic::{AtomicPtr, AtomicU32, Ordering};
 use stratalloc_resource::{Alignment, AllocError, MemoryBlock, MemoryResource};
 
-/// How many places lie in the pool itself.
-const FIRST: usize = 32;
+/// How many places lie in the pool itself. (In models one, so that they reach the second segment soon.)
+const FIRST: usize = FIRST_NUMBERS as usize;
+const FIRST_NUMBERS: u32 = if cfg!(loom) { 1 } else { 32 };
 /// How many times more can be added.
 const SEGMENTS: usize = 16;
 /// The most chunks that there can be.
-pub(super) const MOST: u32 = 32 * ((1 << (SEGMENTS + 1)) - 1);
-
-const _: () = assert!(MOST as usize == FIRST * ((1 << (SEGMENTS + 1)) - 1));
+pub(super) const MOST: u32 = FIRST_NUMBERS * ((1 << (SEGMENTS + 1)) - 1);
 
 /// The class of a chunk that has none; others are one more than their number.
 pub(super) const NO_CLASS: u32 = 0;
 
 /// What is known of a number; see the [module](self).
 #[derive(Debug)]
-pub(super) struct Place {
-    pub(super) start: AtomicPtr<u8>,
+pub(crate) struct Place {
+    pub(crate) start: AtomicPtr<u8>,
     pub(super) class: AtomicU32,
     link: AtomicU32,
 }
@@ -61,7 +61,7 @@ pub(super) enum List {
 
 /// All places; see the [module](self).
 #[derive(Debug)]
-pub(super) struct Directory {
+pub(crate) struct Directory {
     first: [Place; FIRST],
     more: [AtomicPtr<Place>; SEGMENTS],
     used: AtomicU32,
@@ -70,14 +70,17 @@ pub(super) struct Directory {
 }
 
 /// The segment of a number (0 is `first`), its position there, and the segment's length.
+#[inline(always)]
 const fn position(number: usize) -> (usize, usize, usize) {
-    let segment = (number / FIRST + 1).ilog2() as usize;
-    (segment, number - FIRST * ((1 << segment) - 1), FIRST << segment)
+    // Segments are as long as powers of two, and the sum of those before is the own length less `FIRST`.
+    let shifted = number + FIRST;
+    let (highest, len) = (shifted.ilog2(), 1 << shifted.ilog2());
+    ((highest - FIRST.ilog2()) as usize, shifted - len, len)
 }
 
 impl Directory {
     /// No numbers yet.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             first: core::array::from_fn(|_| Place::new()),
             more: core::array::from_fn(|_| AtomicPtr::new(null_mut())),
@@ -88,17 +91,19 @@ impl Directory {
     }
 
     /// How many numbers there ever were; all below have a place.
-    pub(super) fn used(&self) -> u32 {
-        self.used.load(Ordering::Relaxed)
+    pub(crate) fn used(&self) -> u32 {
+        self.used.load(Ordering::Acquire)
     }
 
     /// The place of a number below [`used`](Self::used).
     #[inline]
-    pub(super) fn place(&self, number: u32) -> &Place {
+    pub(crate) fn place(&self, number: u32) -> &Place {
         let (segment, position, _) = position(number as usize);
         let Some(more) = segment.checked_sub(1) else { return &self.first[position] };
+        let segment = self.more[more].load(Ordering::Acquire);
+        assert!(cfg!(not(loom)) || !segment.is_null(), "a number below `used` without a place");
         // SAFETY: a number below `used` has a place in its segment, which stays: PLACE-STAY.
-        unsafe { &*self.more[more].load(Ordering::Acquire).wrapping_add(position) }
+        unsafe { &*segment.wrapping_add(position) }
     }
 
     pub(super) fn pop(&self, list: List) -> Option<u32> {
@@ -118,7 +123,7 @@ impl Directory {
     }
 
     /// A number for a new chunk, below `most`; its place may have to be had from upstream.
-    pub(super) fn number<U: MemoryResource>(&self, upstream: &U, most: u32) -> Result<u32, AllocError> {
+    pub(crate) fn number<U: MemoryResource>(&self, upstream: &U, most: u32) -> Result<u32, AllocError> {
         if let Some(number) = self.pop(List::Vacant) {
             return Ok(number);
         }
@@ -129,7 +134,7 @@ impl Directory {
             }
             // Before anybody has the number.
             self.extend(upstream, number)?;
-            match self.used.compare_exchange(number, number + 1, Ordering::Relaxed, Ordering::Relaxed) {
+            match self.used.compare_exchange(number, number + 1, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return Ok(number),
                 Err(now) => number = now,
             }
@@ -162,7 +167,7 @@ impl Directory {
     /// # Safety
     ///
     /// Upstream is the one that they came from; the directory is not used any more.
-    pub(super) unsafe fn release<U: MemoryResource>(&mut self, upstream: &U) {
+    pub(crate) unsafe fn release<U: MemoryResource>(&mut self, upstream: &U) {
         for (more, pointer) in self.more.iter().enumerate() {
             if let Some(start) = NonNull::new(pointer.load(Ordering::Relaxed)) {
                 let block = MemoryBlock::new(start.cast(), (FIRST << (more + 1)) * size_of::<Place>());

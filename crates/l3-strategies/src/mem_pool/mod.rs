@@ -19,7 +19,7 @@
 //!
 //! | operation | cost |
 //! | --- | --- |
-//! | allocate, deallocate: small | O(1): the class by one instruction, two atomic exchanges on one cache line; repeated for each thread that was faster |
+//! | allocate, deallocate: small | O(1): the class by one instruction, two atomic exchanges, one, on one cache line; repeated for each thread that was faster |
 //! | a class has no free block | a fresh one, one more exchange; else a chunk: a spare one or an upstream request, and its links cleared |
 //! | allocate, deallocate: large | an upstream request or release |
 //! | reallocate | nothing within the block's length; else a move |
@@ -62,6 +62,7 @@
 //! # Ok::<(), stratalloc_resource::AllocError>(())
 //! ```
 
+mod blocks;
 mod chunk;
 mod directory;
 mod lists;
@@ -72,13 +73,12 @@ use core::fmt;
 use core::ptr::NonNull;
 
 use stratalloc_primitives::primitive::atomic::{AtomicU32, AtomicUsize, Ordering};
-use stratalloc_resource::{Alignment, AllocError, MemoryBlock, MemoryResource};
+use stratalloc_resource::{Alignment, AllocError, MemoryResource};
 
-use chunk::{Head, LINKS, Plan};
-use directory::{Directory, List};
+use chunk::LINKS;
+pub(crate) use directory::Directory;
+use directory::List;
 pub(crate) use lists::Lists;
-
-use crate::misuse::CHECKED;
 
 /// No type has more classes.
 const CLASSES: usize = 32;
@@ -226,75 +226,6 @@ impl<U: MemoryResource, const SMALLEST: usize, const LARGEST: usize, const CHUNK
         }
         let need = if need > SMALLEST { need } else { SMALLEST };
         Some(((need - 1).ilog2() + 1 - SMALLEST.ilog2()) as usize)
-    }
-
-    /// Takes a block of a class.
-    #[inline]
-    fn take(&self, class: usize) -> Result<MemoryBlock, AllocError> {
-        let lists = &self.classes[class];
-        if !lists.enter() {
-            return Err(AllocError::OutOfMemory);
-        }
-        // Counted from here on; if there is a block, until it comes back.
-        let index = match lists.pop(|index| self.link(index)) {
-            Some(index) => index,
-            None => self.take_fresh(class).inspect_err(|_| lists.leave())?,
-        };
-        if CHECKED {
-            self.link(index).store(LIVE, Ordering::Relaxed);
-        }
-        let chunk = self.directory.place(index >> Self::BLOCK_BITS).start.load(Ordering::Acquire);
-        let offset = Self::PLANS[class].first + ((index & Self::BLOCK_MASK) as usize * (SMALLEST << class));
-        // SAFETY: inside a chunk, so not null: MEM-CHUNK.
-        let start = unsafe { NonNull::new_unchecked(chunk.wrapping_add(offset)) };
-        Ok(MemoryBlock::new(start, SMALLEST << class))
-    }
-
-    /// Takes a block of a class back. In a checked build false if it was not live.
-    ///
-    /// # Safety
-    ///
-    /// `start` is the start of a live block of that class (or, in a checked build, of any block of a chunk of it), and nobody uses it
-    /// any more.
-    #[inline]
-    unsafe fn put(&self, start: NonNull<u8>, class: usize) -> bool {
-        let inside = start.addr().get() & (CHUNK - 1);
-        let chunk = start.as_ptr().wrapping_sub(inside);
-        // SAFETY: the head of the block's chunk: MEM-CHUNK; the block is live, so the class is not closed.
-        let Head { number } = unsafe { chunk.cast::<Head>().read() };
-        let block = (inside - Self::PLANS[class].first) / (SMALLEST << class);
-        #[expect(clippy::cast_possible_truncation, reason = "less than the chunk's count")]
-        let index = number << Self::BLOCK_BITS | block as u32;
-        let (link, lists) = (self.link(index), &self.classes[class]);
-        if CHECKED && link.compare_exchange(LIVE, RETURNING, Ordering::Relaxed, Ordering::Relaxed).is_err() {
-            return false;
-        }
-        lists.push(index, link);
-        lists.leave();
-        true
-    }
-
-    /// Takes a fresh block of a class that the caller has entered, from a new chunk if need be.
-    #[cold]
-    #[inline(never)]
-    fn take_fresh(&self, class: usize) -> Result<u32, AllocError> {
-        let (lists, Plan { count, .. }) = (&self.classes[class], Self::PLANS[class]);
-        loop {
-            let used_up = match lists.take_fresh() {
-                Ok((number, left)) => return Ok(number << Self::BLOCK_BITS | (count - left)),
-                Err(used_up) => used_up,
-            };
-            let number = match self.chunk_for(class) {
-                Ok(number) => number,
-                // Another thread may have given one back since the first look.
-                Err(error) => return lists.pop(|index| self.link(index)).ok_or(error),
-            };
-            // One block is the caller's, for which it brought the chunk.
-            if lists.install(used_up, number, count - 1) {
-                return Ok(number << Self::BLOCK_BITS);
-            }
-            self.spare(number);
-        }
     }
 }
 

@@ -83,8 +83,10 @@ impl<U: MemoryResource, const SMALLEST: usize, const LARGEST: usize, const CHUNK
             return Ok(whole);
         }
         // SAFETY: upstream's block, with the length and alignment that it was requested with: `large` rounds every length that
-        // the caller may pass to that one; nobody else uses it: this function's contract.
-        let moved = unsafe { self.upstream.reallocate(whole, new.size(), Alignment::from_layout(old)) }?;
+        // the caller may pass to that one; nobody else uses it: this function's contract. A refusal leaves it as it was.
+        let request =
+            |upstream: &U| unsafe { upstream.reallocate(whole, new.size(), Alignment::from_layout(old)) };
+        let moved = self.ask(request)?;
         Ok(MemoryBlock::new(moved.as_non_null(), new.size()))
     }
 }

@@ -62,13 +62,15 @@ impl World {
 
     /// As `MemPool::take_fresh`: a chunk is brought if nothing is left. Whether it was this thread's.
     fn bring_or_take(&self, chunk: u32) -> bool {
-        assert!(self.lists.enter());
+        if !self.lists.enter() {
+            return false;
+        }
         let brought = match self.lists.take_fresh() {
             Ok((other, left)) => {
                 let index = other * BLOCKS + (BLOCKS - left);
                 write(&self.payloads[index as usize]);
                 self.lists.push(index, self.link(index));
-                false
+                return false;
             }
             Err(used_up) => {
                 write(&self.heads[chunk as usize]);
@@ -111,7 +113,6 @@ impl World {
     fn give(&self, index: u32) {
         write(&self.payloads[index as usize]);
         self.lists.push(index, self.link(index));
-        self.lists.leave();
     }
 
     fn once(&self) {
@@ -131,7 +132,20 @@ impl World {
         true
     }
 
+    /// As `MemPool::check_class`.
+    fn inspect(&self) {
+        if self.lists.enter() {
+            assert!(self.free_within() <= BLOCKS);
+        }
+    }
+
     fn free(&self) -> u32 {
+        assert!(self.lists.enter());
+        self.free_within()
+    }
+
+    /// The caller has entered, and has left after it.
+    fn free_within(&self) -> u32 {
         let mut free = 0;
         self.lists.look(
             |index| self.link(index),
@@ -170,8 +184,9 @@ fn loom_blocks_of_a_class_go_from_hand_to_hand() {
 
 /// A class is closed while others take and give: who closes it is alone with its chunks, and nobody finds one there afterwards.
 ///
-/// Weakened and seen failing: `leave` relaxed, `close` relaxed, `close` without a look at the count: "Concurrent read and write
-/// accesses to `UnsafeCell`"; `open` relaxed, `enter` relaxed: "Concurrent read and write accesses".
+/// Weakened and seen failing: the stack's `push` relaxed, `close` without a look at the count: "Concurrent read and write accesses to
+/// `UnsafeCell`"; `leave` relaxed, `close` relaxed: "Concurrent write accesses"; `open` relaxed, `enter` relaxed: "Concurrent read and
+/// write accesses".
 #[test]
 fn loom_who_closes_a_class_is_alone() {
     let away = |world: &World| {
@@ -183,6 +198,43 @@ fn loom_who_closes_a_class_is_alone() {
     // A block that is there comes out of the stack, whose links lie in the chunk.
     let twice = |world: &World| (0..2).for_each(|_| world.once());
     check(1, [twice, away], None, end);
+    // Who leaves without a block has touched a chunk as well.
+    let bring = |world: &World| {
+        let blocks = [world.take(), world.take()];
+        blocks.into_iter().flatten().for_each(|index| world.give(index));
+        world.bring_or_take(1);
+    };
+    check(2, [bring, away], None, |world| assert!(world.free().is_multiple_of(BLOCKS)));
+}
+
+/// Nobody sees fewer users than none; who came in the middle of the look may be counted beside who was there before.
+///
+/// Weakened and seen failing: the load of the pushes relaxed: "4294967295 users".
+#[test]
+fn loom_users_are_never_fewer_than_none() {
+    let count = |world: &World| {
+        let users = world.lists.users();
+        assert!(users <= 2, "{users} users");
+    };
+    let twice = |world: &World| (0..2).for_each(|_| world.once());
+    check(1, [twice, count], None, |world| assert_eq!(world.free(), BLOCKS));
+}
+
+/// A class is validated while another thread closes it: who counts its free blocks follows links in chunks that may go.
+///
+/// Weakened and seen failing: `inspect` without `enter` and `leave`: "Concurrent read and write accesses to `UnsafeCell`".
+#[test]
+fn loom_who_counts_free_blocks_has_entered() {
+    let give_and_inspect = |world: &World| {
+        world.once();
+        world.inspect();
+    };
+    let away = |world: &World| {
+        world.take_away();
+    };
+    let end = |world: &World| assert!([0, BLOCKS].contains(&world.free()));
+    check(1, [give_and_inspect, away], None, end);
+    check(1, [World::once, World::inspect, away], Some(2), end);
 }
 
 /// Two threads find nothing left and bring a chunk each: one is taken, and the other one stays with who brought it.

@@ -6,7 +6,7 @@ use super::head::SlabRef;
 
 /// A list of slabs, the youngest member first.
 ///
-/// Invariant SLAB-LIST: a slab is in one list, or, while it is made or reaped, in none; `next` and `previous` are its neighbours.
+/// Invariant SLAB-LIST: a slab is in one list (while it is reaped, in that of the reaping), or, while it is made, in none; `next` and `previous` are its neighbours.
 #[derive(Debug, Default)]
 pub(super) struct SlabList {
     first: Cell<Option<SlabRef>>,

@@ -61,6 +61,7 @@ mod head;
 mod list;
 mod magazine;
 mod object_cache;
+mod reap;
 mod resource;
 mod slabs;
 mod validate;

@@ -136,7 +136,7 @@ impl<T, F: Fn() -> T, U: MemoryResource> ObjectCache<'_, T, F, U> {
     /// # Errors
     ///
     /// [`AllocError::CapacityExhausted`] when there are as many slabs as there may be, or the upstream's. Then nothing was
-    /// constructed.
+    /// constructed, or `construct` itself took the last block of this cache, and its value was dropped.
     #[inline]
     pub fn take(&self) -> Result<Object<'_, T, U>, AllocError> {
         if !self.slabs.offers_used() {
@@ -195,9 +195,9 @@ impl<T, F: Fn() -> T, U: MemoryResource> Collect for ObjectCache<'_, T, F, U> {
     /// Reaping: drops the values in slabs of which nobody holds one, and gives those slabs upstream, except for the first; over
     /// the caller's memory all slabs stay.
     ///
-    /// If a destructor unwinds, the other values of its slab are lost, and the slab with them.
+    /// If a destructor unwinds, the other values of its slab may never be dropped; the slab stays, and so do all others.
     fn collect(&self) -> usize {
-        // SAFETY: blocks of an empty slab are free, and it is in no list: nobody takes one before they are fresh.
+        // SAFETY: blocks of an empty slab are free, and it is in no list of the cache: nobody takes one before they are fresh.
         self.slabs.reap(|place| unsafe { retire::<T>(place) })
     }
 }

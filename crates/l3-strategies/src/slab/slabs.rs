@@ -156,7 +156,7 @@ impl<U: MemoryResource> Slabs<'_, U> {
     }
 
     /// Gives the blocks in the magazine to their slabs.
-    fn unload(&self) {
+    pub(super) fn unload(&self) {
         while let Some(place) = self.magazine.pop() {
             // SAFETY: a block that its slab counts as live, in nobody's hands: MAGAZINE.
             unsafe { self.give_to_slab(place) };
@@ -204,33 +204,6 @@ impl<U: MemoryResource> Slabs<'_, U> {
         Some(slab.as_non_null())
     }
 
-    /// Unloads the magazine, then gives empty slabs upstream, after `retire` saw each block that was ever handed out; the number of bytes. The first slab, and
-    /// all in the caller's memory, become fresh instead.
-    ///
-    /// `retire` may unwind: that slab is lost then. It may use the resource: the slab is in no list.
-    pub(super) fn reap(&self, mut retire: impl FnMut(NonNull<u8>)) -> usize {
-        self.unload();
-        let (mut given, kept) = (0, SlabList::default());
-        for _ in 0..self.empty.iter().count() {
-            let Some(slab) = self.empty.pop() else { break };
-            self.slabs.set(self.slabs.get() - 1);
-            slab.used_blocks(&self.geometry).for_each(&mut retire);
-            if self.bounded || slab.address() == self.name {
-                slab.forget_used();
-                kept.push(slab);
-            } else {
-                // SAFETY: from `grow`, in no list, without live blocks.
-                unsafe { self.give_back(slab) };
-                given += self.geometry.bytes;
-            }
-        }
-        while let Some(slab) = kept.pop() {
-            self.slabs.set(self.slabs.get() + 1);
-            self.empty.push(slab);
-        }
-        given
-    }
-
     /// As [`reap`](Self::reap) for all slabs, at the end of the resource's life.
     pub(super) fn release_all(&mut self, mut retire: impl FnMut(NonNull<u8>)) {
         for list in [&self.partial, &self.empty, &self.full] {
@@ -247,7 +220,7 @@ impl<U: MemoryResource> Slabs<'_, U> {
     /// # Safety
     ///
     /// The slab came from [`grow`](Self::grow), is in no list, and nobody uses it any more.
-    unsafe fn give_back(&self, slab: SlabRef) {
+    pub(super) unsafe fn give_back(&self, slab: SlabRef) {
         let block = MemoryBlock::new(slab.start(), self.geometry.bytes);
         // SAFETY: upstream's block, with the requested length and alignment: this function's contract.
         unsafe { self.upstream.deallocate(block, self.geometry.slab_align()) };
