@@ -232,9 +232,13 @@ unsafe impl<H: MemoryResource + Owns> MemoryResource for SmallObject<H> {
     fn info(&self) -> ResourceInfo<'_> {
         // Class numbers begin at 1, and the largest class is that of the largest size at the largest alignment.
         let largest = class::of_aligned(self.max_size, self.max_align().bytes());
-        // A rarely used class is served from the next one that it shares slabs with.
-        let count = largest.max(usize::from(class::facts(largest).shares));
-        let classes = SizeClasses::computed(count, |index| class::facts(index + 1).size as usize);
+        // A rarely used class is served from the next one that it shares slabs with; a block of a mixed slab may have a rest besides.
+        let count = if class::is_mixed(largest) {
+            largest + class::MIN_UNITS as usize - 1
+        } else {
+            usize::from(class::facts(largest).shares)
+        };
+        let classes = SizeClasses::computed(count, |index| class::size(index + 1));
         ResourceInfo::new("small-object", ThreadSafety::Shared)
             .with_size_classes(classes)
             .with_max_size(self.max_size)

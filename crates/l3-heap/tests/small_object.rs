@@ -76,7 +76,7 @@ proptest! {
         prop_assert_eq!(limit, max_size.clamp(1, 32 << 10));
         prop_assert_eq!(small.info().max_size, Some(limit));
         let largest = small.info().size_classes.iter().last().expect("classes");
-        prop_assert!(largest >= limit && largest <= (2 * limit).max(16));
+        prop_assert!(largest >= limit && largest <= (2 * limit).max(16) + (4 << 10));
         for (size, align) in requests {
             let expected = if size > limit {
                 Some(AllocError::Unsupported)

@@ -160,6 +160,11 @@ pub(crate) const fn units(class: usize) -> u32 {
     narrow(class - LAST_OWN) + MIN_UNITS - 1
 }
 
+/// Bytes of a block of `class`; beyond the last class of requests those of blocks that have a rest besides.
+pub(crate) const fn size(class: usize) -> usize {
+    if is_mixed(class) { units(class) as usize * UNIT } else { facts(class).size as usize }
+}
+
 /// The bit that says that a heap's list of this class of mixed slabs is not empty.
 #[inline]
 pub(crate) const fn room(class: usize) -> u32 {
