@@ -148,7 +148,9 @@ pub fn statistics(out: &mut Statistics) {
     let mut live_bytes = 0;
     for (class, entry) in out.classes.iter_mut().enumerate().take(CLASSES).skip(1) {
         entry.size = class::facts(class).size;
-        entry.allocations = entry.allocations.saturating_sub(in_bins[class % BINS]);
+        if !class::is_mixed(class) {
+            entry.allocations = entry.allocations.saturating_sub(in_bins[class % BINS]);
+        }
         entry.live = away[class % BINS].saturating_sub(in_bins[class % BINS]).min(entry.allocations);
         live_bytes += entry.live * u64::from(entry.size);
         out.small.allocations += entry.allocations;

@@ -4,7 +4,11 @@
 
 mod support;
 
-use stratalloc_heap::{allocate, allocate_aligned, collect, deallocate, reallocate, usable_size, validate};
+use proptest::prelude::*;
+use stratalloc_heap::{
+    allocate, allocate_aligned, collect, deallocate, reallocate, reallocate_aligned, usable_size, validate,
+};
+use stratalloc_resource::conformance;
 use support::{Block, Random, alone, statistics_now};
 
 const KIB: usize = 1 << 10;
@@ -124,6 +128,115 @@ fn alignments_are_kept_beside_any_neighbours() {
     }
     live.into_iter().for_each(Block::free);
     assert_eq!(validate(), Ok(()));
+}
+
+/// What a slab has left is too little for any block, but the one before it grows by just that.
+#[test]
+fn a_block_grows_into_the_last_rest_of_a_full_slab() {
+    let _alone = alone();
+    collect();
+    let first = allocate(5 * KIB);
+    // Three units stay between them.
+    let second = allocate_aligned(8 * KIB, 8 * KIB);
+    // This memory goes out twice, so the slab will be no orphan.
+    let third = allocate(32 * KIB);
+    // SAFETY: live.
+    unsafe { deallocate(third) };
+    let (third, fourth) = (allocate(32 * KIB), allocate(16 * KIB));
+    assert_eq!((place(second), place(fourth)), (place(first) + 8 * KIB, place(first) + 48 * KIB));
+    // Whoever asks now finds that nothing fits any more.
+    let other = allocate(5 * KIB);
+    // SAFETY: live, and the result replaces it.
+    let grown = unsafe { reallocate(first, 8 * KIB) };
+    assert_eq!((grown, validate()), (first, Ok(())));
+    for block in [grown, second, third, fourth, other] {
+        // SAFETY: live.
+        unsafe { deallocate(block) };
+    }
+    assert_eq!(validate(), Ok(()));
+}
+
+#[test]
+fn holes_that_aligned_blocks_leave_are_found_again() {
+    for (size, align) in
+        [(8 * KIB, 4 * KIB), (16 * KIB, 16 * KIB), (5 * KIB, 4 * KIB), (100, 8 * KIB), (32 * KIB, 4 * KIB)]
+    {
+        let _alone = alone();
+        collect();
+        let blocks: Vec<*mut u8> = (0..512).map(|_| allocate_aligned(size, align)).collect();
+        let before = statistics_now().in_use_bytes;
+        for block in blocks.iter().step_by(2) {
+            // SAFETY: live.
+            unsafe { deallocate(*block) };
+        }
+        let again: Vec<*mut u8> = (0..256).map(|_| allocate_aligned(size, align)).collect();
+        let after = statistics_now().in_use_bytes;
+        for block in blocks.iter().skip(1).step_by(2).chain(&again) {
+            // SAFETY: live.
+            unsafe { deallocate(*block) };
+        }
+        assert!(after <= before + 2 * 65_536, "{size} at {align}: {before} bytes in use, then {after}");
+    }
+}
+
+#[test]
+fn a_resized_block_counts_with_its_new_size() {
+    let _alone = alone();
+    collect();
+    let before = statistics_now().small;
+    let block = allocate(7 * KIB);
+    // SAFETY: live, and the result replaces it.
+    let grown = unsafe { reallocate(block, 9 * KIB) };
+    let now = statistics_now().small;
+    assert_eq!((grown, now.live_bytes - before.live_bytes), (block, 9 * KIB as u64));
+    // SAFETY: live.
+    unsafe { deallocate(grown) };
+    let after = statistics_now().small;
+    assert_eq!((after.live_bytes, after.allocations), (before.live_bytes, now.allocations));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: conformance::cases(60), failure_persistence: None, ..ProptestConfig::default()
+    })]
+
+    /// Blocks around and above the sizes of mixed slabs, at any alignment, grown and shrunk, some freed as by a thread without a heap; the heap's
+    /// equations after each step.
+    #[test]
+    fn any_operations_keep_the_equations(
+        ops in proptest::collection::vec((0..4_u8, 0..38 * KIB, 0..16_u32, any::<usize>()), 1..200),
+    ) {
+        let _alone = alone();
+        let mut live: Vec<(Block, usize)> = Vec::new();
+        for (what, size, align, which) in ops {
+            let at = which % live.len().max(1);
+            match what {
+                0 if !live.is_empty() => live.swap_remove(at).0.free(),
+                1 if !live.is_empty() => {
+                    let (block, align) = live.swap_remove(at);
+                    let size = size.max(1);
+                    block.check();
+                    // SAFETY: live, and the result replaces it.
+                    let ptr = unsafe { reallocate_aligned(block.ptr(), size, align) };
+                    prop_assert!(ptr.addr().is_multiple_of(align));
+                    let resized = Block::new(ptr, size, 9);
+                    resized.fill();
+                    live.push((resized, align));
+                }
+                _ => {
+                    let align = if what == 2 { 1 } else { 1 << align };
+                    let ptr = allocate_aligned(size, align);
+                    prop_assert!(ptr.addr().is_multiple_of(align));
+                    let block = Block::new(ptr, size, 9);
+                    block.fill();
+                    live.push((block, align));
+                }
+            }
+            prop_assert_eq!(validate(), Ok(()));
+        }
+        live.into_iter().for_each(|(block, _)| block.free());
+        prop_assert_eq!(validate(), Ok(()));
+    }
 }
 
 /// Broken contracts that the fast build happens to bear: the heap stays whole, and no block is handed out twice.

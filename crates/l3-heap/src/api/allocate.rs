@@ -35,7 +35,7 @@ pub fn allocate_fast(size: usize) -> *mut u8 {
 fn allocate_middle(size: usize) -> *mut u8 {
     if size <= SLAB_MAX {
         let class = class::of(size);
-        let block = current().pop(class);
+        let block = current().pop_any(class);
         if !block.is_null() {
             return block.cast();
         }
@@ -93,7 +93,7 @@ fn allocate_large(family: u32, size: usize, align: usize, zeroed: bool) -> *mut 
 pub fn allocate_zeroed(size: usize) -> *mut u8 {
     if size <= SLAB_MAX {
         let class = class::of(size);
-        let block = current().pop(class).cast::<u8>();
+        let block = current().pop_any(class).cast::<u8>();
         if !block.is_null() {
             // SAFETY: the block is ours and has at least `size` bytes.
             unsafe { block.write_bytes(0, size) };
@@ -124,7 +124,7 @@ pub(crate) fn allocate_for(family: u32, size: usize, align: usize, zeroed: bool)
     if align <= SLAB_MAX && size <= SLAB_MAX {
         let class = if align <= MIN_ALIGN { class::of(size) } else { class::of_aligned(size, align) };
         if family == 0 && (align <= class::UNIT || !class::is_mixed(class)) {
-            let block = current().pop(class).cast::<u8>();
+            let block = current().pop_any(class).cast::<u8>();
             if !block.is_null() {
                 if zeroed {
                     // SAFETY: the block is ours and has at least `size` bytes.

@@ -45,7 +45,7 @@ pub(crate) unsafe fn reallocate_for(family: u32, ptr: *mut u8, size: usize, alig
         return ptr::null_mut();
     }
     // A block stays where it is while at least half of it is used.
-    if size <= old && size >= old / 2 && old <= SLAB_MAX {
+    if size <= old && size >= old / 2 && old <= mixed::LARGEST {
         return ptr;
     }
     if let Some(moved) = resize_block(ptr, old, size, align) {

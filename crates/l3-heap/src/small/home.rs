@@ -9,7 +9,7 @@ use stratalloc_primitives::primitive::atomic::Ordering;
 use super::remote::{self, Chain, Directory, Owners, RemoteWord, deliver};
 use super::slab::{Block, Slab, State};
 use super::thread_heap::ThreadHeap;
-use super::{class, depot, mixed, pool, slice};
+use super::{class, depot, free, mixed, pool, slice};
 use crate::{region, usage};
 
 /// The heap's own directory for the remote protocol: records and heaps by reference.
@@ -150,12 +150,16 @@ pub(crate) fn event(heap: &ThreadHeap, slab: &'static Slab) {
     }
 }
 
-/// Notes the end of a countdown that nobody can act on now: a signal handler frees while its thread is inside a slow path. Only full
-/// slabs would be lost without it: others are in a list, where the next refill finds their blocks.
+/// Notes the end of a countdown that nobody can act on now: a signal handler frees while its thread is inside a slow path. Of slabs of one class only
+/// full ones would be lost without it: others are in a list, where the next refill finds their blocks.
 pub(crate) fn miss(heap: &ThreadHeap, slab: &'static Slab) {
     if slab.class() == class::MIXED {
-        // The next block that comes home brings this one with it.
+        // The slab's words may be half changed: the block goes the way of blocks that other threads free, and the slab is as it was.
+        let block = slab.free.get();
+        // SAFETY: the handler's block, just put in front of the list.
+        slab.free.set(unsafe { &*block }.next.get());
         slab.needed.set(1);
+        free::free_alone(slab, block);
     } else if slab.state() == State::Full {
         // A full slab is in no list: its link is free. Nor can another thread reclaim it, for some of its blocks came home here.
         slab.prev.set(heap.missed.replace(link::to(region::slab_index(slab))));

@@ -22,12 +22,14 @@
 //! - **M1** A unit is vacant, or it is of one block: from the unit after an end or a vacant one to the next end.
 //! - **M2** No run of vacant units is shorter than the smallest block, unless an alignment left it: the last block before such a rest gets it. So
 //!   of a slab that nothing fits into, almost always every unit is a block's, and then the one who brings home all 64 may reclaim it.
-//! - **M3** `needed` is 1 whenever the heap is not busy: each block of the owner that comes home is seen at once.
+//! - **M3** `needed` is 1 whenever the heap is not busy: each block of the owner that comes home is seen at once. While it is busy no signal handler takes
+//!   a block from these bins, and what it frees goes the way of other threads' frees.
 //! - **M4** Chains of other threads' frees count units, as does `counted`; the capacity is 64 units.
 //! - **M5** A slab is Partial and in the list that `start` names, which is none below that of its longest run; or Full and in none: then nothing fits
 //!   into it.
 
 use core::ptr;
+use core::sync::atomic::compiler_fence;
 
 use stratalloc_primitives::bits;
 use stratalloc_primitives::lockfree::link;
@@ -43,19 +45,30 @@ use crate::region;
 
 /// Units of a slab.
 const UNITS: u32 = 64;
+/// Bytes of the largest block: one of the largest class with the largest rest behind it.
+pub(crate) const LARGEST: usize = (MAX_UNITS + MIN_UNITS - 1) as usize * UNIT;
 
 /// Takes a block of `class`, aligned to `align` bytes (at most 32 KiB), from `heap`. `None`: out of memory.
 pub(crate) fn take(heap: &'static ThreadHeap, class: usize, align: usize) -> Option<Refilled> {
     let (units, align) = (class::units(class), narrow(align.div_ceil(UNIT)));
     refill::tick(heap);
-    let place = || place(heap, units, align);
+    if !heap.mailbox.0.is_empty() {
+        home::drain(heap);
+    }
+    let place = || {
+        let near = if align > 1 { near(heap, units, align) } else { None };
+        near.or_else(|| place(heap, units, align))
+    };
     place()
-        .or_else(|| if home::drain(heap) { place() } else { None })
         .or_else(|| if adopt(heap) || begin(heap, false) { place() } else { None })
         .or_else(|| {
             // Before memory grows: what threads left that ended, and what came home to slabs that nobody owns.
             let found = heap.family() == 0 && (pool::reap() || depot::sweep_if_worth(heap));
             if found && (adopt(heap) || begin(heap, false)) { place() } else { None }
+        })
+        .or_else(|| {
+            forgo(heap);
+            place()
         })
         .or_else(|| if begin(heap, true) { place() } else { None })
 }
@@ -74,6 +87,35 @@ fn begin(heap: &'static ThreadHeap, grow: bool) -> bool {
         slab.needed.set(1);
         relist(heap, slab)
     })
+}
+
+/// How many slabs an aligned request looks into that may have an aligned place, though they need not.
+const LOOKS: u32 = 16;
+
+/// An aligned block of one of the first slabs that may have one. Without it the holes that aligned blocks leave would not be found again: a run of
+/// just their size is sure to serve smaller requests only.
+fn near(heap: &ThreadHeap, units: u32, align: u32) -> Option<Refilled> {
+    let mut looks = 0;
+    let mut lists = heap.rooms.get() >> (units - MIN_UNITS);
+    while lists != 0 {
+        let list = class::of_units(units + lists.trailing_zeros());
+        lists &= lists - 1;
+        let mut next = heap.partial(list).get();
+        while let Some(index) = link::index(next) {
+            if looks == LOOKS {
+                return None;
+            }
+            looks += 1;
+            let slab = region::slab(index);
+            let starts = bits::run_starts_aligned(slab.vacant.get(), units, align);
+            if starts != 0 {
+                return Some(claim(heap, slab, starts.trailing_zeros(), units));
+            }
+            next = slab.next.load(Ordering::Relaxed);
+            relist(heap, slab);
+        }
+    }
+    None
 }
 
 /// A block of the heap's own slabs.
@@ -106,8 +148,7 @@ fn claim(heap: &ThreadHeap, slab: &'static Slab, first: u32, units: u32) -> Refi
         slab.note_reuse();
     }
     let units = occupy(heap, slab, first, 0, units);
-    let handed = heap.handed(class::of_units(units));
-    handed.set(handed.get().wrapping_add(1));
+    count_block(heap, units);
     Refilled { block: unit_at(slab, first), zero }
 }
 
@@ -126,7 +167,8 @@ fn occupy(heap: &ThreadHeap, slab: &'static Slab, first: u32, have: u32, units: 
         .store(slab.ends.load(Ordering::Relaxed) & !before | 1 << (first + units - 1), Ordering::Relaxed);
     slab.carved.set(slab.carved.get().max((first + units) as u16));
     home::count(heap, slab, u32::from(slab.counted.get()) + units - have);
-    if vacant == 0 {
+    // (A slab with a rest into which nothing fits is Full before a block grows into that.)
+    if vacant == 0 && slab.state() == State::Partial {
         unlist(heap, slab);
         home::fill(heap, slab);
     }
@@ -175,15 +217,15 @@ pub(crate) fn unlist(heap: &ThreadHeap, slab: &'static Slab) {
 /// that was there goes home.
 #[inline]
 pub(crate) fn freed(heap: &ThreadHeap, slab: &'static Slab) {
-    let block = slab.free.replace(ptr::null_mut());
+    expect_next(slab);
+    let block = slab.free.get();
     // SAFETY: null, or a free block, linked by its first word.
     let alone = unsafe { block.as_ref() }.is_some_and(|block| block.next.get().is_null());
     if !alone {
-        slab.free.set(block);
         home(heap, slab);
         return;
     }
-    slab.needed.set(1);
+    slab.free.set(ptr::null_mut());
     if slab.vacant.get() >> unit_of(slab, block) & 1 != 0 {
         // Freed twice.
         return;
@@ -195,6 +237,14 @@ pub(crate) fn freed(heap: &ThreadHeap, slab: &'static Slab) {
         go_home(heap, other);
     }
     heap.bin(class).set(block);
+}
+
+/// Sets the countdown again (M3), before the list `free` is read: from here on a signal handler that frees into this slab finds the heap busy and
+/// takes its block out of the list again ([`home::miss`]), so that none is lost between the reading and the emptying of the list.
+#[inline]
+fn expect_next(slab: &Slab) {
+    slab.needed.set(1);
+    compiler_fence(Ordering::SeqCst);
 }
 
 /// A block that waited in a bin, or null, goes home.
@@ -219,7 +269,7 @@ pub(crate) fn home(heap: &ThreadHeap, slab: &'static Slab) {
 }
 
 /// A run of so many vacant units has come into being: the slab moves to the list of such, or, without a block, is given up if there is another
-/// with as much room.
+/// that any request fits into.
 #[inline]
 fn settle(heap: &ThreadHeap, slab: &'static Slab, run: u32) {
     if run < MIN_UNITS {
@@ -247,7 +297,7 @@ pub(crate) fn is_empty(slab: &Slab) -> bool {
 /// The blocks in the slab's list `free` become vacant units. Returns the length of the longest run that this made.
 #[inline]
 pub(crate) fn absorb(heap: &ThreadHeap, slab: &Slab) -> u32 {
-    slab.needed.set(1);
+    expect_next(slab);
     let mut next = slab.free.replace(ptr::null_mut());
     let mut longest = 0;
     // No more than there can be: a chain with a block that was freed twice may have no end.
@@ -292,7 +342,7 @@ pub(crate) fn resize(slab: &'static Slab, block: *mut u8, size: usize) -> bool {
             if slab.vacant.get() & more != more {
                 return false;
             }
-            occupy(heap, slab, first, have, units);
+            count_block(heap, occupy(heap, slab, first, have, units));
             return true;
         }
         let behind = (slab.vacant.get() >> (first + have - 1) >> 1).trailing_ones();
@@ -301,11 +351,18 @@ pub(crate) fn resize(slab: &'static Slab, block: *mut u8, size: usize) -> bool {
             let ends = slab.ends.load(Ordering::Relaxed) & !(1 << (first + have - 1));
             slab.ends.store(ends | 1 << (first + units - 1), Ordering::Relaxed);
             home::count(heap, slab, u32::from(slab.counted.get()) + units - have);
+            count_block(heap, units);
             relist(heap, slab);
         }
         true
     })
     .unwrap_or(false)
+}
+
+/// A block of so many units came into being, for the statistics. One that was resized counts as released and made anew.
+fn count_block(heap: &ThreadHeap, units: u32) {
+    let handed = heap.handed(class::of_units(units));
+    handed.set(handed.get().wrapping_add(1));
 }
 
 /// Number of the unit that `block` begins with.
@@ -357,4 +414,100 @@ pub(crate) fn chain(slab: &Slab, first: *mut Block, units: u32) -> impl Iterator
         block = unsafe { &*block }.next.get();
         Some(this)
     })
+}
+
+// Not covered here: what a program sees (`tests/mixed.rs`), other threads (`tests/threads.rs`).
+#[cfg(all(test, not(loom)))]
+mod tests {
+    extern crate alloc;
+
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::{allocate, allocate_aligned, collect, deallocate};
+
+    const KIB: usize = 1 << 10;
+
+    fn record(block: *mut u8) -> &'static Slab {
+        slice::head(current().record_of(block).expect("a block of the region"))
+    }
+
+    fn free(block: *mut u8) {
+        // SAFETY: callers free each block once.
+        unsafe { deallocate(block) };
+    }
+
+    /// As a signal handler frees that interrupted its thread inside a slow path.
+    fn free_while_busy(blocks: &[*mut u8]) {
+        current().busy.set(true);
+        blocks.iter().for_each(|block| free(*block));
+        current().busy.set(false);
+    }
+
+    /// Blocks of these sizes and alignments that lie in one slab, the first at its start and nothing else there before. Other tests leave slabs behind, which
+    /// come first; what was had from them is returned, too.
+    fn begin_a_slab(wanted: &[(usize, usize)]) -> (Vec<*mut u8>, Vec<*mut u8>) {
+        let mut others = Vec::new();
+        loop {
+            let first = allocate(wanted[0].0);
+            let slab = record(first);
+            let mut blocks = Vec::from([first]);
+            if first == unit_at(slab, 0).cast()
+                && slab.ends.load(Ordering::Relaxed).count_ones() == 1
+                && !slab.was_reused()
+            {
+                blocks.extend(wanted[1..].iter().map(|(size, align)| allocate_aligned(*size, *align)));
+                if blocks.iter().all(|block| ptr::eq(record(*block), slab)) {
+                    return (blocks, others);
+                }
+            }
+            others.extend(blocks);
+        }
+    }
+
+    #[test]
+    fn the_last_blocks_of_a_full_slab_may_come_home_unseen() {
+        let (blocks, others) = begin_a_slab(&[(32 * KIB, 16), (32 * KIB, 16)]);
+        let slab = record(blocks[0]);
+        // The slab's blocks went out twice, so it is no orphan when it is full.
+        free(blocks[1]);
+        assert_eq!(allocate(32 * KIB), blocks[1]);
+        assert!(slab.state() == State::Full && !slab.is_orphan());
+        free_while_busy(&blocks);
+        assert!(slab.free.get().is_null() && slab.needed.get() == 1, "the slab is as it was");
+        assert_eq!(slab.remote.waiting(), 0, "all units are home, so it was given back");
+        others.into_iter().for_each(free);
+        collect();
+    }
+
+    #[test]
+    fn an_orphan_with_a_rest_is_taken_over_even_without_a_heap() {
+        // The alignment leaves three units between the first two.
+        let (blocks, mut others) =
+            begin_a_slab(&[(5 * KIB, 16), (8 * KIB, 8 * KIB), (32 * KIB, 16), (16 * KIB, 16)]);
+        let slab = record(blocks[0]);
+        while slab.state() != State::Full {
+            others.push(allocate(5 * KIB));
+        }
+        assert!(slab.is_orphan() && slab.vacant.get().count_ones() == 3);
+        free_while_busy(&blocks);
+        assert!(!slab.is_orphan(), "the first of them takes it over");
+        others.into_iter().for_each(free);
+        collect();
+    }
+
+    /// A handler that interrupts the moment in which the kept block goes home must not get it.
+    #[test]
+    fn a_busy_heap_keeps_its_kept_block() {
+        let block = allocate(9 * KIB);
+        free(block);
+        current().busy.set(true);
+        let other = allocate(9 * KIB);
+        current().busy.set(false);
+        assert!(!other.is_null() && other != block);
+        let again = allocate(9 * KIB);
+        assert_eq!(again, block);
+        free(again);
+        free(other);
+    }
 }

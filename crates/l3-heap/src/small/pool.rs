@@ -224,7 +224,8 @@ pub(crate) fn retire_shard(heap: &'static ThreadHeap) {
         while !block.is_null() {
             // SAFETY: a bin links free blocks of a slab of this heap (T2), whose chunk is still its own.
             block = unsafe { &*block }.next.get();
-            left += 1;
+            // (A block of a mixed slab had been handed out.)
+            left += u64::from(!super::class::is_mixed(class));
         }
         // What was never handed out does not count.
         heap.handed(class).set(heap.handed(class).get().wrapping_sub(left));

@@ -27,7 +27,7 @@ use core::ptr;
 use stratalloc_primitives::lockfree::Mailbox;
 use stratalloc_primitives::primitive::atomic::{AtomicU8, AtomicU32, Ordering};
 
-use super::class::BINS;
+use super::class::{self, BINS};
 use super::ring::Rings;
 use super::slab::{Block, Slab};
 use crate::layout::{SLICE, SLICE_SHIFT};
@@ -229,6 +229,13 @@ impl ThreadHeap {
     #[inline]
     pub(crate) fn shared(&self, class: usize) -> &Cell<u8> {
         &self.shared[class % BINS]
+    }
+
+    /// Pops a block of a class that may be one of mixed slabs, or null. Their bins are not for a signal handler that interrupted a slow path, which may be
+    /// about to take the block home (M3 in [`mixed`](super::mixed)).
+    #[inline]
+    pub(crate) fn pop_any(&self, class: usize) -> *mut Block {
+        if class::is_mixed(class) && self.busy.get() { ptr::null_mut() } else { self.pop(class) }
     }
 
     /// Pops a block of `class`, or null.
