@@ -137,8 +137,8 @@ pub(crate) fn slabs() -> impl Iterator<Item = (u32, State)> {
 }
 
 /// Fills `out`. O(slabs + threads); other threads may go on, then the figures are a moment's approximation. Exact at rest, but for
-/// two figures of slabs: `allocations` counts a block once per way from its slab into a bin, not each time a sized free put it
-/// back in front; and `peak_bytes` is kept to 64 KiB per thread.
+/// three figures of slabs: `allocations` counts a block once per way from its slab into a bin, not each time a sized free put it
+/// back in front; `peak_bytes` is kept to 64 KiB per thread; and a block above 32 KiB of a slab counts as one of 32.
 pub fn statistics(out: &mut Statistics) {
     *out = Statistics::default();
     let in_bins = sum_heaps(out);

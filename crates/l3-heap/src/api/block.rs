@@ -52,7 +52,8 @@ pub(crate) fn family_of(ptr: *const u8) -> Option<u32> {
     Some(region::chunk_at(offset).family.load(Ordering::Relaxed))
 }
 
-/// Size of the block that a request of `size` bytes gets. Of a size that a thread asks for rarely, the block may be up to a quarter larger.
+/// Size of the block that a request of `size` bytes gets. Of a size that a thread asks for rarely, the block may be up to a quarter larger;
+/// above 4 and up to 32 KiB up to 4 KiB, if no other block fits into what lies behind it.
 #[must_use]
 pub fn good_size(size: usize) -> usize {
     let round = |unit: usize| size.checked_add(unit - 1).map_or(size, |padded| padded & !(unit - 1));

@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | 1 KiB | every 16 bytes | 16 bytes |
 //! | 4 KiB | 16 KiB / 15, / 14, … / 4, down to whole cache lines | 1/18 to 1/4 |
-//! | 32 KiB | every 1 KiB; all of them share [mixed slabs](super::mixed) | 1/5 |
+//! | 32 KiB | every 1 KiB; all of them share [mixed slabs](super::mixed) | 1/5, and a rest of at most 4 KiB into which nothing fits |
 //!
 //! Derivation. Requests up to [`FINE_MAX`] round up to a multiple of 16, so the class is `(size + 15) / 16` and costs no table. Between 1
 //! and 4 KiB a slab of 16 KiB holds 4 to 15 blocks, and with evenly spaced classes up to a fifth would be left at its end; so there

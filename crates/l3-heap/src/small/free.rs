@@ -1,7 +1,6 @@
 //! Freeing a block of another heap's slab.
 
 use super::home::{self, Records, event, miss};
-use super::pool::Borrowed;
 use super::remote::{self, Chain};
 use super::ring::Batch;
 use super::slab::{Block, Slab};
@@ -42,27 +41,15 @@ pub(crate) fn remote_free(slab: &'static Slab, block: *mut Block) {
             }
         }
     });
-    if done.is_some() {
-        return;
+    if done.is_none() {
+        // No heap to collect in.
+        free_alone(slab, block);
     }
-    // No heap to collect in. An orphan needs somebody to take it over: of a mixed slab with a rest nobody ever brings home all 64 units.
-    if slab.class() == class::MIXED
-        && slab.is_orphan()
-        && let Some(borrowed) = Borrowed::new()
-    {
-        small::busy(borrowed.heap(), |heap| publish(heap, &alone(slab, block)));
-        return;
-    }
-    free_alone(slab, block);
 }
 
 /// Publishes one block at once.
 pub(crate) fn free_alone(slab: &'static Slab, block: *mut Block) {
-    publish_chain(&alone(slab, block));
-}
-
-fn alone(slab: &'static Slab, block: *mut Block) -> Batch {
-    Batch { slab, head: block, tail: block, count: counts(slab, block) }
+    publish_chain(&Batch { slab, head: block, tail: block, count: counts(slab, block) });
 }
 
 /// How much a block counts in a chain: units in a mixed slab (M4).

@@ -317,9 +317,10 @@ pub(crate) fn adopt(heap: &'static ThreadHeap, slab: &'static Slab) {
 
 /// A slab whose blocks are all out becomes Full: nobody looks at it until `wake` of them are home. If no block of it came home yet,
 /// its objects may be another thread's to free: it becomes an orphan, which its former owner takes over with the first block that it
-/// frees, any other thread when it brings as many as wake the slab.
+/// frees, any other thread when it brings as many as wake the slab. Not so a mixed slab with a rest, whose last block would tell nobody: it is never
+/// the one that makes 64 units.
 pub(crate) fn fill(heap: &ThreadHeap, slab: &Slab) {
-    let leave = !slab.was_reused() && heap.family() == 0;
+    let leave = !slab.was_reused() && heap.family() == 0 && slab.vacant_units() == 0;
     slab.count_from(u16::from(slab.facts().wake));
     slab.sign(heap);
     // From here on another thread may reclaim the slab.

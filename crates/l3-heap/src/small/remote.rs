@@ -35,7 +35,7 @@
 //! ([`take_over`]). Having a block in hand, the claimer excludes reclaiming; being the one whose compare-and-swap succeeds, it
 //! excludes other claimers; and it takes the chain after it became the owner, as in adopting. A token that lies in the former owner's
 //! mailbox keeps the claimer from being told until that mailbox is looked into, which forwards it. That is soon: a slab is filled in a
-//! refill, whose next step is to drain the mailbox; only a thread that had read the owner before and posts after that drain leaves its
+//! refill, whose next step is to drain the mailbox, or (a mixed one) by a request that has looked into it just before; only a thread that had read the owner before and posts after that drain leaves its
 //! token there for longer, until the former owner's next look.
 //!
 //! | access | order | pairs with | carries |

@@ -2,7 +2,8 @@
 //!
 //! Eight sets of two ways, chosen by the slab's number. Appending is three plain stores. A ring is published when it holds
 //! [`MAX_BLOCKS`] or [`MAX_BYTES`], when another slab needs its place, at every 64th refill of its thread, and when the
-//! thread exits. So a thread that falls asleep holds back at most 16 rings, that is 128 KiB or 1024 blocks.
+//! thread exits. So a thread that falls asleep holds back at most 16 rings, that is 1024 blocks, or 128 KiB and the last
+//! block of each (up to 36 KiB).
 
 use core::cell::Cell;
 use core::ptr;

@@ -211,7 +211,7 @@ impl Slab {
     /// Starts a life as a slab of `class`. `fresh`: the slice reads as zero.
     pub(crate) fn begin(&self, class: usize, fresh: bool) {
         // The remote word is left alone: its token may outlive the slab (rule R2 of `remote`).
-        #[allow(clippy::cast_possible_truncation, reason = "class numbers are below 96")]
+        #[allow(clippy::cast_possible_truncation, reason = "class numbers are below 128")]
         self.class.store(class as u8, Ordering::Relaxed);
         self.set_state(State::Current);
         self.free.set(ptr::null_mut());
@@ -220,6 +220,11 @@ impl Slab {
         self.counted.set(0);
         self.fresh.set(fresh);
         self.reused.set(false);
+    }
+
+    /// Of a mixed slab: how many units are vacant. 0 for any other.
+    pub(crate) fn vacant_units(&self) -> u32 {
+        if self.class() == class::MIXED { self.vacant.get().count_ones() } else { 0 }
     }
 
     /// Starts a countdown of so many frees.
