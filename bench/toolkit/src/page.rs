@@ -7,7 +7,7 @@ use crate::cases::Unit;
 use crate::record::{Cell, Record};
 use crate::sample::Latency;
 use crate::text::typical;
-use crate::verdict::{median, number, verdicts};
+use crate::verdict::{beside, median, number, verdicts};
 
 pub(crate) fn render(record: &Record) -> String {
     let body = html! {
@@ -62,7 +62,7 @@ fn targets(record: &Record) -> Markup {
 fn chart(cell: &Cell) -> Markup {
     let bars = cell.rows.iter().filter_map(|row| {
         let (value, interval) = median(row)?;
-        let more = row.instructions.map_or_else(String::new, |each| format!(" · {each} instr."));
+        let more: String = beside(cell, row).iter().map(|one| format!(" · {one}")).collect();
         let shown = number(cell.unit, value);
         Some(Bar {
             name: row.name.clone(),

@@ -34,7 +34,18 @@ pub(crate) struct Cell {
     pub(crate) unit: Unit,
     pub(crate) operations: u64,
     pub(crate) targets: Vec<Target>,
+    /// The row whose figure is part of all others': what they have more is their price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) baseline: Option<String>,
     pub(crate) rows: Vec<Row>,
+}
+
+impl Cell {
+    /// The row that a row's price is counted from, if it has one.
+    pub(crate) fn baseline_of(&self, row: &Row) -> Option<&Row> {
+        let name = self.baseline.as_ref().filter(|name| **name != row.name)?;
+        self.rows.iter().find(|other| other.name == *name)
+    }
 }
 
 /// One contestant in it.
@@ -69,6 +80,7 @@ impl Record {
             unit: case.unit,
             operations: case.operations,
             targets: case.targets.clone(),
+            baseline: case.baseline.map(str::to_owned),
             rows: case
                 .contestants
                 .iter()
@@ -83,11 +95,7 @@ impl Record {
         Self {
             format: FORMAT.to_owned(),
             rounds: plan.rounds,
-            reproduce: vec![format!(
-                "bench/toolkit.sh --rounds {}{}",
-                plan.rounds,
-                if plan.instructions { " --instructions" } else { "" }
-            )],
+            reproduce: vec![format!("bench/toolkit.sh --rounds {} --record", plan.rounds)],
             machine,
             notes: Vec::new(),
             cells: cells.collect(),
@@ -107,7 +115,7 @@ impl Record {
     }
 
     pub(crate) fn set_instructions(&mut self, cell: usize, row: usize, each: f64) {
-        self.cells[cell].rows[row].instructions = Some((each * 10.0).round() / 10.0);
+        self.cells[cell].rows[row].instructions = Some((each * 1000.0).round() / 1000.0);
     }
 
     /// Whether every round would say the same.
@@ -155,8 +163,17 @@ fn put(path: &Path, text: &str) -> Result<(), String> {
 
 /// The peers' versions, from the lock file that this program was built with.
 fn peers() -> String {
-    const NAMES: [&str; 6] =
-        ["bumpalo", "buddy_system_allocator", "libmimalloc-sys", "mimalloc", "rlsf", "talc"];
+    const NAMES: [&str; 9] = [
+        "arc-swap",
+        "buddy_system_allocator",
+        "bumpalo",
+        "corosensei",
+        "libmimalloc-sys",
+        "mimalloc",
+        "rlsf",
+        "slotmap",
+        "talc",
+    ];
     let lock = include_str!("../../Cargo.lock");
     let value = |line: Option<&str>, key: &str| {
         line.and_then(|line| line.strip_prefix(key)).map(|rest| rest.trim_matches(['"', ' ', '=']).to_owned())
