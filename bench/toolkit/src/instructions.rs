@@ -13,9 +13,6 @@ use crate::cases::{Case, Counting};
 use crate::record::Record;
 use crate::run::command_of;
 
-/// Operations of the shorter run: whole batches, and ten times the largest mix.
-const OPERATIONS: u64 = 100_000;
-
 /// What is said where there is no valgrind.
 const MISSING: &str = "No valgrind here: instructions were not counted.";
 
@@ -45,8 +42,8 @@ fn of_row(case: &Case, row: usize) -> Result<f64, String> {
     let (less, more, between) = match case.counting {
         Counting::No => return Err(format!("{} is not counted", case.name)),
         Counting::Moment => (0, case.operations, case.operations as f64),
-        Counting::Operations => {
-            let once = OPERATIONS.min(case.operations);
+        Counting::Operations(once) => {
+            let once = once.min(case.operations);
             // Every case warms up with a tenth of its operations.
             (once, 2 * once, once as f64 * 1.1)
         }

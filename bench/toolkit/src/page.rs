@@ -1,7 +1,9 @@
 //! The record for the browser: one file, no network, no script; style and charts are those of `stratalloc-measure`.
 
+use std::slice;
+
 use maud::{Markup, html};
-use stratalloc_measure::page::{Bar, bar_chart, document};
+use stratalloc_measure::page::{Bar, Part, bar_chart, document, links};
 
 use crate::cases::Unit;
 use crate::record::{Cell, Record};
@@ -9,7 +11,13 @@ use crate::sample::Latency;
 use crate::text::typical;
 use crate::verdict::{beside, median, number, verdicts};
 
-pub(crate) fn render(record: &Record) -> String {
+/// `among`: whether it lies in the folder of a record of the workloads, which it links then.
+pub(crate) fn render(record: &Record, among: bool) -> String {
+    let workloads = Part {
+        file: "index.html".to_owned(),
+        title: "The workloads".to_owned(),
+        content: "the same programs on the global allocators: the first page of this record".to_owned(),
+    };
     let body = html! {
         header {
             p.kicker { "The toolkit: every strategy beside what one would take in its place" }
@@ -19,6 +27,7 @@ pub(crate) fn render(record: &Record) -> String {
                  Less is better in every chart."
             }
         }
+        (links("The other parts of this record", if among { slice::from_ref(&workloads) } else { &[] }))
         main {
             (targets(record))
             section {
@@ -44,8 +53,7 @@ fn targets(record: &Record) -> Markup {
         record.cells.iter().flat_map(|cell| verdicts(cell).into_iter().map(move |verdict| (cell, verdict)))
     };
     let item = |cell: &Cell, text: &str| html! { li { b { (cell.name) } " " (text) } };
-    let missed = all().filter(|(_, verdict)| !verdict.reached).count();
-    let reached = all().count() - missed;
+    let (reached, missed) = record.targets();
     html! {
         section.losses.none[missed == 0] {
             h2 { "Targets: " (reached) " reached, " (missed) " missed" }

@@ -5,11 +5,13 @@ use std::path::Path;
 use std::process::Command;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use stratalloc_measure::machine::{Fact, first_line};
 
 use crate::arguments::Plan;
 use crate::cases::{Case, Target, Unit};
 use crate::sample::Sample;
+use crate::verdict::verdicts;
 use crate::{page, text};
 
 /// The name and number of the format.
@@ -118,6 +120,13 @@ impl Record {
         self.cells[cell].rows[row].instructions = Some((each * 1000.0).round() / 1000.0);
     }
 
+    /// How many targets were reached and missed.
+    pub(crate) fn targets(&self) -> (usize, usize) {
+        let (reached, missed): (Vec<_>, Vec<_>) =
+            self.cells.iter().flat_map(verdicts).partition(|verdict| verdict.reached);
+        (reached.len(), missed.len())
+    }
+
     /// Whether every round would say the same.
     pub(crate) fn is_constant(&self, cell: usize) -> bool {
         self.cells[cell].unit == Unit::PerCent
@@ -135,14 +144,18 @@ impl Record {
     /// Writes `toolkit.json`, `toolkit.md` and `toolkit.html`, beside a record of the workloads if there is one.
     pub(crate) fn write(&self, folder: &Path) -> Result<(), String> {
         fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        let json = serde_json::to_string(self).map_err(|error| error.to_string())?;
-        put(&folder.join("toolkit.json"), &(json + "\n"))?;
+        let mut json = serde_json::to_value(self).map_err(|error| error.to_string())?;
+        // For readers that do not want to compute it; this program does not read it.
+        let (reached, missed) = self.targets();
+        json["summary"] = json!({ "reached": reached, "missed": missed });
+        put(&folder.join("toolkit.json"), &format!("{json}\n"))?;
         self.write_for_people(folder)
     }
 
     fn write_for_people(&self, folder: &Path) -> Result<(), String> {
         put(&folder.join("toolkit.md"), &text::document(self))?;
-        put(&folder.join("toolkit.html"), &page::render(self))
+        let beside = folder.join("index.html").exists();
+        put(&folder.join("toolkit.html"), &page::render(self, beside))
     }
 }
 

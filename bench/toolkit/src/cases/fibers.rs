@@ -128,7 +128,8 @@ impl Shape {
 }
 
 fn case(name: &'static str, models: &'static str, shape: Shape) -> Case {
-    let counting = if shape.threads == 1 { Counting::Operations } else { Counting::No };
+    // Valgrind takes long over each mapping.
+    let counting = if shape.threads == 1 { Counting::Operations(2_000) } else { Counting::No };
     Case::new(name, models, 100_000)
         .counting(counting)
         .ours("FiberStacks, thread's cache", move |n| shape.run(cached(GiveBack::Never), n))

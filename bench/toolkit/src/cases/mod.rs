@@ -49,13 +49,16 @@ pub(crate) struct Target {
     pub(crate) at_most: f64,
 }
 
+/// Operations that are counted as a rule: whole batches, and ten times the largest mix.
+const COUNTED: u64 = 100_000;
+
 /// How a case's instructions are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Counting {
     /// Not: several threads, or a figure that is no time.
     No,
-    /// Each operation takes as many: twice as many operations less as many, after a tenth of them as everywhere.
-    Operations,
+    /// Each operation takes as many: this many are counted, and twice as many, after a tenth of them as everywhere.
+    Operations(u64),
     /// One moment, divided by the case's operations; asked for no operation, the contestants do all but the moment.
     Moment,
 }
@@ -95,7 +98,7 @@ impl Case {
             operations,
             contestants: Vec::new(),
             targets: Vec::new(),
-            counting: Counting::Operations,
+            counting: Counting::Operations(COUNTED),
             baseline: None,
         }
     }

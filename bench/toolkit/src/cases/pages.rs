@@ -7,7 +7,7 @@ use stratalloc_strategies::huge_page::{HugePageArena, HugePageConfig};
 use stratalloc_strategies::node_pages::NodePages;
 use stratalloc_strategies::system::System;
 
-use super::Case;
+use super::{Case, Counting};
 use crate::heap::{C, Heap, Mapped, Stratalloc};
 use crate::sample::{Sample, timed};
 use crate::shapes;
@@ -30,6 +30,7 @@ fn of_pages() -> Case {
         "256 KiB of pages got, one touched, all given back: the end of a chain of resources",
         20_000,
     )
+    .counting(Counting::Operations(2_000))
     .ours("System", |n| in_pairs(Stratalloc(System), n))
     // Where nothing can be bound (some containers) the pages come from anywhere, and the row is the price of the rest.
     .ours("NodePages", |n| in_pairs(Stratalloc(NodePages::on(0).unwrap_or(NodePages::AS_THEY_COME)), n))
@@ -69,7 +70,8 @@ fn of_tables() -> Case {
         .peer("glibc", |n| random_words(&mut vec![1_u64; TABLE / 8], n))
 }
 
-/// Makes memory, writes a word to each small page of it, and gives it up, again and again; the figure is per small page.
+/// Makes memory, writes a word to each small page of it, and gives it up, again and again; the figure is per small page. Without an operation
+/// it only warms up.
 fn first_touches<M>(operations: u64, make: impl Fn() -> M, start: impl Fn(&M) -> *mut u8) -> Sample {
     let work = |operations: u64| {
         for _ in 0..(operations / PAGES).max(1) {
@@ -107,6 +109,7 @@ fn of_first_touches() -> Case {
         "16 MiB got, each 4 KiB of it touched for the first time, all given up; per 4 KiB",
         8 * PAGES,
     )
+    .counting(Counting::Moment)
     .ours("HugePageArena", in_arena(|| HugePageConfig::new(FRESH)))
     .ours(
         "the same, small pages",

@@ -7,8 +7,8 @@ use std::os::unix::net::UnixDatagram;
 
 use stratalloc_strategies::shared_region::SharedRegion;
 
-use super::Case;
 use super::heaps::{in_pairs, in_replacements};
+use super::{Case, Counting};
 use crate::heap::{RobustRlsf, Stratalloc};
 use crate::sample::{Sample, timed};
 use crate::shapes::Mix;
@@ -99,6 +99,7 @@ pub(super) fn cases() -> Vec<Case> {
             "a message of 64 bytes to another mapping, and an answer back",
             200_000,
         )
+        .counting(Counting::Operations(10_000))
         .ours("SharedRegion", through_region)
         .peer("socket pair", through_sockets)
         .peer("two pipes", through_pipes),
