@@ -125,7 +125,15 @@ fn how(record: &Record) -> Markup {
             pre { @for line in &record.reproduce { (line) "\n" } }
             p {
                 "In every round all contestants of a case run one after the other, each in a process of its own, in an order that is shifted by one from round to \
-                 round. Times are CPU time of the thread (of all threads, where there are several). Instructions are callgrind's."
+                 round. Times are CPU time of the thread (of all threads, where there are several)."
+            }
+            p {
+                "Instructions are callgrind's, per operation: the program's own, not the kernel's in system calls and page faults. Those of the latency cases are of the \
+                 same work without the clock."
+            }
+            p {
+                "Fragmentation: a long run keeps 32 MiB of requested bytes live; the figure is (least memory in which no request is refused − peak of requested bytes) \
+                 / peak, the least memory found by bisection. Headers, rounding, the heap's tables and scattered free memory all count."
             }
         }
     }
