@@ -9,7 +9,7 @@ use crate::cases::Unit;
 use crate::record::{Cell, Record};
 use crate::sample::Latency;
 use crate::text::typical;
-use crate::verdict::{beside, median, number, verdicts};
+use crate::verdict::{beside, count, median, number, verdicts};
 
 /// `among`: whether it lies in the folder of a record of the workloads, which it links then.
 pub(crate) fn render(record: &Record, among: bool) -> String {
@@ -71,6 +71,7 @@ fn chart(cell: &Cell) -> Markup {
     let bars = cell.rows.iter().filter_map(|row| {
         let (value, interval) = median(row)?;
         let more: String = beside(cell, row).iter().map(|one| format!(" · {one}")).collect();
+        let instructions = row.instructions.map(|each| format!(" · {} instr.", count(each)));
         let shown = number(cell.unit, value);
         Some(Bar {
             name: row.name.clone(),
@@ -78,7 +79,8 @@ fn chart(cell: &Cell) -> Markup {
             value,
             interval,
             title: format!("{}: {shown}{more}", row.name),
-            shown: format!("{shown}{more}"),
+            // A chart has room for as much; the price over a baseline is in the title and in the text.
+            shown: format!("{shown}{}", instructions.unwrap_or_default()),
         })
     });
     let mut bars: Vec<_> = bars.collect();

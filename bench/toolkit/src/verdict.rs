@@ -118,7 +118,7 @@ fn sign(value: f64) -> &'static str {
 }
 
 /// A count of instructions as people read it.
-fn count(value: f64) -> String {
+pub(crate) fn count(value: f64) -> String {
     if value < 10.0 { format!("{value:.2}") } else { format!("{value:.1}") }
 }
 
