@@ -119,7 +119,13 @@ fn sign(value: f64) -> &'static str {
 
 /// A count of instructions as people read it.
 pub(crate) fn count(value: f64) -> String {
-    if value < 10.0 { format!("{value:.2}") } else { format!("{value:.1}") }
+    match value {
+        ..10.0 => format!("{value:.2}"),
+        10.0..100.0 => format!("{value:.1}"),
+        100.0..1e5 => format!("{value:.0}"),
+        1e5..1e7 => format!("{:.1} k", value / 1e3),
+        _ => format!("{:.1} M", value / 1e6),
+    }
 }
 
 #[cfg(test)]
@@ -164,6 +170,15 @@ mod tests {
             verdict.text(cell.unit),
             "missed: 2.00 ns [1.00 ns – 3.00 ns]; the target is below 0.90 ns"
         );
+    }
+
+    #[test]
+    fn what_a_row_has_more_than_the_baseline_is_its_price() {
+        let mut cell = cell(None, 1.0);
+        cell.baseline = Some("ours".to_owned());
+        (cell.rows[0].instructions, cell.rows[1].instructions) = (Some(10.0), Some(250.0));
+        assert_eq!(beside(&cell, &cell.rows[0]), ["10.0 instructions"]);
+        assert_eq!(beside(&cell, &cell.rows[1]), ["+3.00 ns", "250 (+240) instructions"]);
     }
 
     #[test]

@@ -132,9 +132,9 @@ fn case(name: &'static str, models: &'static str, shape: Shape) -> Case {
     let counting = if shape.threads == 1 { Counting::Operations(2_000) } else { Counting::No };
     Case::new(name, models, 100_000)
         .counting(counting)
-        .ours("FiberStacks, thread's cache", move |n| shape.run(cached(GiveBack::Never), n))
-        .ours("FiberStacks, shared list", move |n| shape.run(shared(), n))
-        .ours("FiberStacks, pages returned", move |n| shape.run(cached(GiveBack::Always), n))
+        .ours("FiberStacks, cached", move |n| shape.run(cached(GiveBack::Never), n))
+        .ours("FiberStacks, shared", move |n| shape.run(shared(), n))
+        .ours("FiberStacks, emptied", move |n| shape.run(cached(GiveBack::Always), n))
         .peer("mmap, mprotect, munmap", move |n| shape.run(|| Mapped, n))
         .peer("corosensei's default", move |n| shape.run(|| Corosensei, n))
         .at_most(0.1, "mmap, mprotect, munmap")

@@ -83,7 +83,7 @@ fn case(name: &'static str, models: &'static str, work: impl Work) -> Case {
         .ours("Guarded", over(work, Guarded::new))
         .ours("Tracked", over(work, Tracked::new))
         .ours("Locked", over(work, Locked::new))
-        .ours("ThreadCached over Locked", move |operations| {
+        .ours("ThreadCached<Locked>", move |operations| {
             let cached = ThreadCached::new(Locked::new(below()));
             work.on(Stratalloc(cached.handle()), operations)
         })
