@@ -27,4 +27,9 @@ else
   measure cache "$here/cache.sh"
   measure programs "$here/programs/run.sh" --rounds 5
 fi
+# A record of the workloads in the same folder links these.
+driver=${CARGO_TARGET_DIR:-$here/target}/release/stratalloc-bench
+if [ -e "$folder/record.json" ] && [ -x "$driver" ]; then
+  "$driver" --page "$folder" >&2 || failed=1
+fi
 exit $failed

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the driver, the launcher and every runner, then measures. Arguments go to stratalloc-bench (see --help).
 #
-#   bench/run.sh                  the full record, written to bench/runs/<date>-<machine>/
+#   bench/run.sh                  the full record, written to bench/runs/<date>-<machine>/: workloads, then the toolkit
 #   bench/run.sh --quick          a smoke run of some seconds
 #   BENCH_RUNNERS="stratalloc system" bench/run.sh --quick      builds these runners only
 #   BENCH_JOBS=1                  how many compilers at a time (default: all CPUs)
@@ -45,4 +45,8 @@ for runner in $runners; do
         echo "runner-$runner does not build here and is left out" >&2
     fi
 done
+case " $* " in
+    *" --quick "* | *" --no-record "* | *" --no-toolkit "* | *" --list "* | *" --page "* | *" --help "*) ;;
+    *) build bench-toolkit || echo "bench-toolkit does not build here and is left out" >&2 ;;
+esac
 exec "$target/release/stratalloc-bench" "$@"

@@ -19,7 +19,8 @@ usage: stratalloc-bench [OPTIONS]
   --quick               one round of a hundredth of the work on 1 and 2 threads, nothing written unless --out is given
   --out DIR             where the record goes (default runs/<date>-<machine>)
   --no-record           write nothing
-  --page RECORD         write index.html beside this record.json (or the one in this folder) again, and stop;
+  --no-toolkit          leave the toolkit's figures out of the record
+  --page RECORD         write README.md and index.html beside this record.json (or the one in this folder) again, and stop;
                         the JSON of `stratalloc compare` and `bench` becomes a page of the same name
   --list                name workloads and rows, and stop
   --help                this text";
@@ -37,6 +38,7 @@ pub(crate) struct Arguments {
     quick: bool,
     out: Option<PathBuf>,
     no_record: bool,
+    no_toolkit: bool,
     pub(crate) page: Option<PathBuf>,
     list: bool,
     help: bool,
@@ -58,7 +60,10 @@ pub(crate) struct Resolved {
     pub(crate) scale: u64,
     pub(crate) timeout: u64,
     pub(crate) warm_mebibytes: usize,
+    pub(crate) quick: bool,
     pub(crate) out: Option<PathBuf>,
+    /// Whether the toolkit's figures join the record.
+    pub(crate) toolkit: bool,
     /// Where the runners and the launcher are: beside this program.
     pub(crate) runners: PathBuf,
     /// The bench's own folder, for the lock file and the records.
@@ -85,6 +90,7 @@ impl Arguments {
                 "--out" => arguments.out = Some(value()?.into()),
                 "--quick" => arguments.quick = true,
                 "--no-record" => arguments.no_record = true,
+                "--no-toolkit" => arguments.no_toolkit = true,
                 "--page" => arguments.page = Some(value()?.into()),
                 "--list" => arguments.list = true,
                 "--help" | "-h" => arguments.help = true,
@@ -122,7 +128,9 @@ impl Arguments {
             scale: self.scale.unwrap_or(if quick { 10 } else { 1000 }),
             timeout: self.timeout.unwrap_or(120),
             warm_mebibytes: if quick { 0 } else { 1024 },
+            quick,
             out,
+            toolkit: !self.no_toolkit,
             runners,
             bench,
         }))

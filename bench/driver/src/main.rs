@@ -19,6 +19,7 @@
 //! | `comparison` | the record as `stratalloc-measure` understands it |
 //! | `machine` | what was measured, with which versions |
 //! | `markdown` | the record for people |
+//! | `parts` | what else lies in a record's folder: the toolkit's figures, the tables of `record.sh` |
 //!
 //! The order of the runs, medians, ratios, the table in the terminal and the HTML page are `stratalloc-measure`'s.
 
@@ -29,6 +30,7 @@ mod comparison;
 mod copies;
 mod machine;
 mod markdown;
+mod parts;
 mod record;
 
 use arguments::{Arguments, Resolved};
@@ -72,20 +74,24 @@ fn status(result: Result<bool, String>) -> ExitCode {
     }
 }
 
-/// Renders the page of a record that is there, or of what `stratalloc compare` and `bench` write with `--json`.
+/// Renders text and page of a record that is there, with links to what lies beside it; or the page of what `stratalloc compare` and `bench`
+/// write with `--json`.
 fn page_again(path: &Path) -> Result<(), String> {
     let path = if path.is_dir() { path.join("record.json") } else { path.to_path_buf() };
     let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let text = fs::read_to_string(&path).map_err(|error| wrong(&error))?;
     // A record has a format, a comparison a schema.
-    let (comparison, page) = if text.contains("\"schema\"") {
-        (Comparison::read_json(&text).map_err(|error| wrong(&error))?, path.with_extension("html"))
-    } else {
-        let record = Record::from_json(&text).map_err(|error| wrong(&error))?;
-        (compared(&record), path.with_file_name("index.html"))
-    };
-    fs::write(&page, page::render(&comparison)).map_err(|error| format!("{}: {error}", page.display()))?;
-    println!("written to {}", page.display());
+    if text.contains("\"schema\"") {
+        let comparison = Comparison::read_json(&text).map_err(|error| wrong(&error))?;
+        let page = path.with_extension("html");
+        put(&page, &page::render(&comparison))?;
+        println!("written to {}", page.display());
+        return Ok(());
+    }
+    let record = Record::from_json(&text).map_err(|error| wrong(&error))?;
+    let directory = path.parent().unwrap_or(Path::new("."));
+    write_for_people(directory, record.scale, &Summary::of(&compared(&record)))?;
+    println!("README.md and index.html written to {}", directory.display());
     Ok(())
 }
 
@@ -103,13 +109,19 @@ fn measure(plan: &Resolved) -> Result<bool, String> {
     let summary = Summary::of(&comparison);
     let style = Style::new(io::stdout().is_terminal());
     tables::print(&summary, &mut io::stdout().lock(), style).map_err(|error| error.to_string())?;
+    let mut good = record.complaints.is_empty();
     if let Some(directory) = &plan.out {
         let directory = unused(directory);
         write_record(&directory, plan, &record, &summary)?;
         println!("\nwritten to {}", directory.display());
+        if plan.toolkit {
+            // Hours of workloads are safe by now, whatever comes.
+            good &= parts::measure_toolkit(&plan.runners, &directory, plan.quick)?;
+            write_for_people(&directory, plan.scale, &summary)?;
+        }
     }
     println!("\n{} passed, {} failed", record.good_runs(), record.complaints.len());
-    Ok(record.complaints.is_empty())
+    Ok(good)
 }
 
 fn write_record(
@@ -119,15 +131,20 @@ fn write_record(
     summary: &Summary<'_>,
 ) -> Result<(), String> {
     fs::create_dir_all(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
-    for (name, text) in [
-        ("record.json", record.to_json(summary).map_err(|error| error.to_string())?),
-        ("README.md", markdown::document(plan.scale, summary)),
-        ("index.html", page::render(summary.comparison())),
-    ] {
-        let path = directory.join(name);
-        fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
-    }
-    Ok(())
+    let json = record.to_json(summary).map_err(|error| error.to_string())?;
+    put(&directory.join("record.json"), &json)?;
+    write_for_people(directory, plan.scale, summary)
+}
+
+/// Text and page, with links to what else lies there.
+fn write_for_people(directory: &Path, scale: u64, summary: &Summary<'_>) -> Result<(), String> {
+    let parts = parts::beside(directory);
+    put(&directory.join("README.md"), &markdown::document(scale, summary, &parts))?;
+    put(&directory.join("index.html"), &page::render_among(summary.comparison(), &parts))
+}
+
+fn put(path: &Path, text: &str) -> Result<(), String> {
+    fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// All rounds, interleaved; the programs are copied anew for each cell.

@@ -1,6 +1,7 @@
 //! The record as Markdown.
 
 use std::fmt::Write as _;
+use stratalloc_measure::page::Part;
 use stratalloc_measure::summary::FigureTable;
 use stratalloc_measure::text::ABSENT;
 use stratalloc_measure::{Figure, Summary, tables};
@@ -12,7 +13,7 @@ const SHOWN: [Figure; 5] =
 const JUDGED: [Figure; 2] = [Figure::Cpu, Figure::PeakRss];
 
 /// The full record.
-pub(crate) fn document(scale: u64, summary: &Summary<'_>) -> String {
+pub(crate) fn document(scale: u64, summary: &Summary<'_>, parts: &[Part]) -> String {
     let comparison = summary.comparison();
     let mut text = String::from("# Record of a bench run\n\n");
     let _ = writeln!(
@@ -22,6 +23,13 @@ pub(crate) fn document(scale: u64, summary: &Summary<'_>) -> String {
          `bench/README.md`.\n",
         comparison.rounds
     );
+    if !parts.is_empty() {
+        text.push_str("The other parts of this record:\n\n");
+        for part in parts {
+            let _ = writeln!(text, "- [{}]({}): {}", part.title, part.file, part.content);
+        }
+        text.push('\n');
+    }
     text.push_str("| machine | |\n| --- | --- |\n");
     for fact in &comparison.machine {
         let _ = writeln!(text, "| {} | {} |", fact.name, fact.text);
@@ -127,7 +135,10 @@ mod tests {
     #[test]
     fn the_document_names_failures_ratios_and_the_best_peer() {
         let comparison = compared(&of_checksums([Some("a"), Some("a"), None]));
-        let text = document(1000, &Summary::of(&comparison));
+        let part =
+            Part { file: "toolkit.html".into(), title: "The toolkit".into(), content: "figures".into() };
+        let text = document(1000, &Summary::of(&comparison), &[part]);
+        assert!(text.contains("\n- [The toolkit](toolkit.html): figures\n"), "{text}");
         assert!(text.contains("- pairs-32 × 1 on mimalloc3-nothp: killed by signal 9"), "{text}");
         assert!(text.contains("| stratalloc | 1.0 ms (×0.50)"), "{text}");
         assert!(text.contains("- CPU time: pairs-32 × 1 0.50 (mimalloc3)"), "{text}");

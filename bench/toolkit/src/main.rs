@@ -46,7 +46,9 @@ use clap::Parser;
 /// could be measured.
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().resolve() {
-        Command::Sample { case, contestant, operations } => run::sample(case, contestant, operations),
+        Command::Sample { case, contestant, operations, unclocked } => {
+            run::sample(&case, &contestant, operations, unclocked)
+        }
         Command::List => {
             cases::list();
             Ok(true)

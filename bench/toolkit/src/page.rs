@@ -1,15 +1,23 @@
 //! The record for the browser: one file, no network, no script; style and charts are those of `stratalloc-measure`.
 
+use std::slice;
+
 use maud::{Markup, html};
-use stratalloc_measure::page::{Bar, bar_chart, document};
+use stratalloc_measure::page::{Bar, Part, bar_chart, document, links};
 
 use crate::cases::Unit;
 use crate::record::{Cell, Record};
 use crate::sample::Latency;
 use crate::text::typical;
-use crate::verdict::{median, number, verdicts};
+use crate::verdict::{beside, count, median, number, verdicts};
 
-pub(crate) fn render(record: &Record) -> String {
+/// `among`: whether it lies in the folder of a record of the workloads, which it links then.
+pub(crate) fn render(record: &Record, among: bool) -> String {
+    let workloads = Part {
+        file: "index.html".to_owned(),
+        title: "The workloads".to_owned(),
+        content: "the same programs on the global allocators: the first page of this record".to_owned(),
+    };
     let body = html! {
         header {
             p.kicker { "The toolkit: every strategy beside what one would take in its place" }
@@ -19,6 +27,7 @@ pub(crate) fn render(record: &Record) -> String {
                  Less is better in every chart."
             }
         }
+        (links("The other parts of this record", if among { slice::from_ref(&workloads) } else { &[] }))
         main {
             (targets(record))
             section {
@@ -44,8 +53,7 @@ fn targets(record: &Record) -> Markup {
         record.cells.iter().flat_map(|cell| verdicts(cell).into_iter().map(move |verdict| (cell, verdict)))
     };
     let item = |cell: &Cell, text: &str| html! { li { b { (cell.name) } " " (text) } };
-    let missed = all().filter(|(_, verdict)| !verdict.reached).count();
-    let reached = all().count() - missed;
+    let (reached, missed) = record.targets();
     html! {
         section.losses.none[missed == 0] {
             h2 { "Targets: " (reached) " reached, " (missed) " missed" }
@@ -62,7 +70,8 @@ fn targets(record: &Record) -> Markup {
 fn chart(cell: &Cell) -> Markup {
     let bars = cell.rows.iter().filter_map(|row| {
         let (value, interval) = median(row)?;
-        let more = row.instructions.map_or_else(String::new, |each| format!(" · {each} instr."));
+        let more: String = beside(cell, row).iter().map(|one| format!(" · {one}")).collect();
+        let instructions = row.instructions.map(|each| format!(" · {} instr.", count(each)));
         let shown = number(cell.unit, value);
         Some(Bar {
             name: row.name.clone(),
@@ -70,7 +79,8 @@ fn chart(cell: &Cell) -> Markup {
             value,
             interval,
             title: format!("{}: {shown}{more}", row.name),
-            shown: format!("{shown}{more}"),
+            // A chart has room for as much; the price over a baseline is in the title and in the text.
+            shown: format!("{shown}{}", instructions.unwrap_or_default()),
         })
     });
     let mut bars: Vec<_> = bars.collect();
@@ -117,7 +127,15 @@ fn how(record: &Record) -> Markup {
             pre { @for line in &record.reproduce { (line) "\n" } }
             p {
                 "In every round all contestants of a case run one after the other, each in a process of its own, in an order that is shifted by one from round to \
-                 round. Times are CPU time of the thread (of all threads, where there are several). Instructions are callgrind's."
+                 round. Times are CPU time of the thread (of all threads, where there are several)."
+            }
+            p {
+                "Instructions are callgrind's, per operation: the program's own, not the kernel's in system calls and page faults. Those of the latency cases are of the \
+                 same work without the clock."
+            }
+            p {
+                "Fragmentation: a long run keeps 32 MiB of requested bytes live; the figure is (least memory in which no request is refused − peak of requested bytes) \
+                 / peak, the least memory found by bisection. Headers, rounding, the heap's tables and scattered free memory all count."
             }
         }
     }

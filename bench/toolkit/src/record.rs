@@ -5,11 +5,13 @@ use std::path::Path;
 use std::process::Command;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use stratalloc_measure::machine::{Fact, first_line};
 
 use crate::arguments::Plan;
 use crate::cases::{Case, Target, Unit};
 use crate::sample::Sample;
+use crate::verdict::verdicts;
 use crate::{page, text};
 
 /// The name and number of the format.
@@ -34,7 +36,18 @@ pub(crate) struct Cell {
     pub(crate) unit: Unit,
     pub(crate) operations: u64,
     pub(crate) targets: Vec<Target>,
+    /// The row whose figure is part of all others': what they have more is their price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) baseline: Option<String>,
     pub(crate) rows: Vec<Row>,
+}
+
+impl Cell {
+    /// The row that a row's price is counted from, if it has one.
+    pub(crate) fn baseline_of(&self, row: &Row) -> Option<&Row> {
+        let name = self.baseline.as_ref().filter(|name| **name != row.name)?;
+        self.rows.iter().find(|other| other.name == *name)
+    }
 }
 
 /// One contestant in it.
@@ -69,6 +82,7 @@ impl Record {
             unit: case.unit,
             operations: case.operations,
             targets: case.targets.clone(),
+            baseline: case.baseline.map(str::to_owned),
             rows: case
                 .contestants
                 .iter()
@@ -83,11 +97,7 @@ impl Record {
         Self {
             format: FORMAT.to_owned(),
             rounds: plan.rounds,
-            reproduce: vec![format!(
-                "bench/toolkit.sh --rounds {}{}",
-                plan.rounds,
-                if plan.instructions { " --instructions" } else { "" }
-            )],
+            reproduce: vec![format!("bench/toolkit.sh --rounds {} --record", plan.rounds)],
             machine,
             notes: Vec::new(),
             cells: cells.collect(),
@@ -107,7 +117,14 @@ impl Record {
     }
 
     pub(crate) fn set_instructions(&mut self, cell: usize, row: usize, each: f64) {
-        self.cells[cell].rows[row].instructions = Some((each * 10.0).round() / 10.0);
+        self.cells[cell].rows[row].instructions = Some((each * 1000.0).round() / 1000.0);
+    }
+
+    /// How many targets were reached and missed.
+    pub(crate) fn targets(&self) -> (usize, usize) {
+        let (reached, missed): (Vec<_>, Vec<_>) =
+            self.cells.iter().flat_map(verdicts).partition(|verdict| verdict.reached);
+        (reached.len(), missed.len())
     }
 
     /// Whether every round would say the same.
@@ -127,14 +144,18 @@ impl Record {
     /// Writes `toolkit.json`, `toolkit.md` and `toolkit.html`, beside a record of the workloads if there is one.
     pub(crate) fn write(&self, folder: &Path) -> Result<(), String> {
         fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        let json = serde_json::to_string(self).map_err(|error| error.to_string())?;
-        put(&folder.join("toolkit.json"), &(json + "\n"))?;
+        let mut json = serde_json::to_value(self).map_err(|error| error.to_string())?;
+        // For readers that do not want to compute it; this program does not read it.
+        let (reached, missed) = self.targets();
+        json["summary"] = json!({ "reached": reached, "missed": missed });
+        put(&folder.join("toolkit.json"), &format!("{json}\n"))?;
         self.write_for_people(folder)
     }
 
     fn write_for_people(&self, folder: &Path) -> Result<(), String> {
         put(&folder.join("toolkit.md"), &text::document(self))?;
-        put(&folder.join("toolkit.html"), &page::render(self))
+        let beside = folder.join("index.html").exists();
+        put(&folder.join("toolkit.html"), &page::render(self, beside))
     }
 }
 
@@ -155,8 +176,17 @@ fn put(path: &Path, text: &str) -> Result<(), String> {
 
 /// The peers' versions, from the lock file that this program was built with.
 fn peers() -> String {
-    const NAMES: [&str; 6] =
-        ["bumpalo", "buddy_system_allocator", "libmimalloc-sys", "mimalloc", "rlsf", "talc"];
+    const NAMES: [&str; 9] = [
+        "arc-swap",
+        "buddy_system_allocator",
+        "bumpalo",
+        "corosensei",
+        "libmimalloc-sys",
+        "mimalloc",
+        "rlsf",
+        "slotmap",
+        "talc",
+    ];
     let lock = include_str!("../../Cargo.lock");
     let value = |line: Option<&str>, key: &str| {
         line.and_then(|line| line.strip_prefix(key)).map(|rest| rest.trim_matches(['"', ' ', '=']).to_owned())

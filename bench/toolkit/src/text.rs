@@ -8,7 +8,7 @@ use stratalloc_measure::statistics::ratio_of_medians;
 use crate::cases::Unit;
 use crate::record::{Cell, Record, Row};
 use crate::sample::Latency;
-use crate::verdict::{median, number, verdicts};
+use crate::verdict::{beside, median, number, times, verdicts};
 
 /// A table per case, then the targets.
 pub(crate) fn print(record: &Record, out: &mut dyn Write) -> io::Result<()> {
@@ -21,6 +21,9 @@ pub(crate) fn print(record: &Record, out: &mut dyn Write) -> io::Result<()> {
         for verdict in verdicts(cell) {
             writeln!(out, "  {}", verdict.text(cell.unit))?;
         }
+    }
+    for note in &record.notes {
+        writeln!(out, "\n{note}")?;
     }
     let all: Vec<_> = record.cells.iter().flat_map(verdicts).collect();
     writeln!(out, "\n{} of {} targets reached", all.iter().filter(|one| one.reached).count(), all.len())
@@ -36,15 +39,8 @@ fn line_of(cell: &Cell, row: &Row) -> [String; 5] {
     });
     let first = cell.rows.iter().find(|row| row.ours).filter(|first| first.name != row.name);
     let ratio = first.and_then(|first| ratio_of_medians(&first.figures(), &row.figures()));
-    let ratio = ratio.map_or_else(String::new, |ratio| format!("× {:.2}", ratio.value));
-    let mut more = Vec::new();
-    if let Some(each) = row.instructions {
-        more.push(format!("{each} instructions"));
-    }
-    if let Some(wall) = stratalloc_measure::statistics::Sample::of(row.walls()) {
-        more.push(format!("{} by the wall", number(Unit::Nanoseconds, wall.median)));
-    }
-    [row.name.clone(), number(cell.unit, value), range, ratio, more.join(", ")]
+    let ratio = ratio.map_or_else(String::new, |ratio| format!("× {}", times(ratio.value)));
+    [row.name.clone(), number(cell.unit, value), range, ratio, beside(cell, row).join(", ")]
 }
 
 /// The whole record.

@@ -42,8 +42,7 @@ impl Verdict<'_> {
         };
         match &self.target.peer {
             Some(peer) => {
-                let show = |value: f64| format!("{value:.2}");
-                let value = format!("× {}{} of {peer}'s", show(self.value.value), range(&show));
+                let value = format!("× {}{} of {peer}'s", times(self.value.value), range(&times));
                 format!("{mark}: {value}; the target is at most × {:.2}", self.target.at_most)
             }
             None => {
@@ -75,6 +74,11 @@ fn verdict<'a>(cell: &Cell, target: &'a Target) -> Option<Verdict<'a>> {
     Some(Verdict { target, reached: value.value <= target.at_most, value })
 }
 
+/// A ratio as people read it.
+pub(crate) fn times(ratio: f64) -> String {
+    if ratio < 0.1 { format!("{ratio:.4}") } else { format!("{ratio:.2}") }
+}
+
 /// A figure as people read it.
 pub(crate) fn number(unit: Unit, value: f64) -> String {
     let digits = match value {
@@ -83,11 +87,45 @@ pub(crate) fn number(unit: Unit, value: f64) -> String {
         _ => 0,
     };
     let name = match unit {
-        Unit::Nanoseconds | Unit::Latency => "ns",
+        Unit::Nanoseconds | Unit::PerByte | Unit::Latency => "ns",
         Unit::Microseconds => "µs",
         Unit::PerCent => "%",
     };
     format!("{value:.digits$} {name}")
+}
+
+/// What a row has beside its figure: instructions, its price over the baseline, the time by the wall.
+pub(crate) fn beside(cell: &Cell, row: &Row) -> Vec<String> {
+    let mut more = Vec::new();
+    let below = cell.baseline_of(row);
+    if let Some(price) = below.and_then(|below| Some(median(row)?.0 - median(below)?.0)) {
+        more.push(format!("{}{}", sign(price), number(cell.unit, price.abs())));
+    }
+    if let Some(each) = row.instructions {
+        let price = below.and_then(|below| below.instructions).map(|below| each - below);
+        let price =
+            price.map_or_else(String::new, |price| format!(" ({}{})", sign(price), count(price.abs())));
+        more.push(format!("{}{price} instructions", count(each)));
+    }
+    if let Some(wall) = Sample::of(row.walls()) {
+        more.push(format!("{} by the wall", number(Unit::Nanoseconds, wall.median)));
+    }
+    more
+}
+
+fn sign(value: f64) -> &'static str {
+    if value < 0.0 { "−" } else { "+" }
+}
+
+/// A count of instructions as people read it.
+pub(crate) fn count(value: f64) -> String {
+    match value {
+        ..10.0 => format!("{value:.2}"),
+        10.0..100.0 => format!("{value:.1}"),
+        100.0..1e5 => format!("{value:.0}"),
+        1e5..1e7 => format!("{:.1} k", value / 1e3),
+        _ => format!("{:.1} M", value / 1e6),
+    }
 }
 
 #[cfg(test)]
@@ -106,6 +144,7 @@ mod tests {
             unit: Unit::Nanoseconds,
             operations: 1,
             targets: vec![Target { peer: peer.map(str::to_owned), at_most }],
+            baseline: None,
             rows: vec![row("ours", true, &[1.0, 2.0, 3.0]), row("theirs", false, &[4.0, 5.0, 6.0])],
         }
     }
@@ -131,6 +170,15 @@ mod tests {
             verdict.text(cell.unit),
             "missed: 2.00 ns [1.00 ns – 3.00 ns]; the target is below 0.90 ns"
         );
+    }
+
+    #[test]
+    fn what_a_row_has_more_than_the_baseline_is_its_price() {
+        let mut cell = cell(None, 1.0);
+        cell.baseline = Some("ours".to_owned());
+        (cell.rows[0].instructions, cell.rows[1].instructions) = (Some(10.0), Some(250.0));
+        assert_eq!(beside(&cell, &cell.rows[0]), ["10.0 instructions"]);
+        assert_eq!(beside(&cell, &cell.rows[1]), ["+3.00 ns", "250 (+240) instructions"]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use stratalloc_resource::FromGlobal;
 use stratalloc_strategies::frame::{Frame, Speed};
 use stratalloc_strategies::stack::{Stack, Strict};
 
-use super::{Case, Unit, memory};
+use super::{Case, Counting, Unit, memory};
 use crate::heap::{Bumpalo, C, Heap, Stratalloc};
 use crate::sample::{Sample, timed};
 use crate::shapes::{self, Mix};
@@ -61,8 +61,8 @@ fn of_frames() -> Case {
     .at_most(1.0, "bumpalo")
 }
 
-/// How long it takes to give up a million objects; the figure is one such moment.
-fn million<H: Heap>(mut heap: H, over: impl FnOnce(&mut H, &[NonNull<u8>])) -> Sample {
+/// How long it takes to give up a million objects; the figure is one such moment. Without an operation it does not come to it.
+fn million<H: Heap>(operations: u64, mut heap: H, over: impl FnOnce(&mut H, &[NonNull<u8>])) -> Sample {
     let layout = Layout::new::<[u64; 4]>();
     let mut made = Vec::with_capacity(1_000_000);
     for index in 0..1_000_000_usize {
@@ -70,6 +70,9 @@ fn million<H: Heap>(mut heap: H, over: impl FnOnce(&mut H, &[NonNull<u8>])) -> S
         // SAFETY: fresh, 32 bytes.
         unsafe { start.cast::<usize>().write(index) };
         made.push(start);
+    }
+    if operations == 0 {
+        return Sample::default();
     }
     let mut sample = timed(1, || {
         over(&mut heap, &made);
@@ -82,10 +85,11 @@ fn million<H: Heap>(mut heap: H, over: impl FnOnce(&mut H, &[NonNull<u8>])) -> S
 fn of_reset() -> Case {
     Case::new("frame-reset-million", "one reset after a million objects of 32 bytes", 1)
         .unit(Unit::Microseconds)
-        .ours("Frame, memory kept", |_| million(growing(), |frame, _| frame.0.reset()))
-        .peer("bumpalo, last chunk kept", |_| million(Bumpalo(Bump::new()), |bump, _| bump.0.reset()))
-        .peer("glibc, a million frees", |_| {
-            million(C, |heap, made| {
+        .counting(Counting::Moment)
+        .ours("Frame, memory kept", |n| million(n, growing(), |frame, _| frame.0.reset()))
+        .peer("bumpalo, last chunk kept", |n| million(n, Bumpalo(Bump::new()), |bump, _| bump.0.reset()))
+        .peer("glibc, a million frees", |n| {
+            million(n, C, |heap, made| {
                 for &start in made {
                     // SAFETY: live, not used any more.
                     unsafe { heap.give(start, Layout::new::<[u64; 4]>()) };

@@ -8,18 +8,18 @@ use core::mem::MaybeUninit;
 use stratalloc_strategies::buddy::Buddy;
 use stratalloc_strategies::tlsf::Tlsf;
 
-use super::{Case, Unit, memory};
-use crate::heap::{BuddySystem, C, Heap, Rlsf, Stratalloc, Talc};
+use super::{Case, Counting, Unit, memory};
+use crate::heap::{BuddySystem, Heap, Rlsf, Stratalloc, Talc};
 use crate::sample::{Sample, timed};
 use crate::shapes::{self, LongRun, Mix};
 
-const MEMORY: usize = 64 << 20;
+pub(super) const MEMORY: usize = 64 << 20;
 
-fn tlsf(memory: &'static mut [MaybeUninit<u8>]) -> Stratalloc<Tlsf<'static>> {
+pub(super) fn tlsf(memory: &'static mut [MaybeUninit<u8>]) -> Stratalloc<Tlsf<'static>> {
     Stratalloc(Tlsf::over(memory).expect("enough memory"))
 }
 
-fn buddy(memory: &'static mut [MaybeUninit<u8>]) -> Stratalloc<Buddy<'static>> {
+pub(super) fn buddy(memory: &'static mut [MaybeUninit<u8>]) -> Stratalloc<Buddy<'static>> {
     Stratalloc(Buddy::over(memory).expect("enough memory"))
 }
 
@@ -33,13 +33,13 @@ fn in_nests<H: Heap>(heap: H, mix: Mix, operations: u64) -> Sample {
     timed(operations, || shapes::nested(&heap, &mix, operations))
 }
 
-fn in_pairs<H: Heap>(heap: H, size: usize, operations: u64) -> Sample {
+pub(super) fn in_pairs<H: Heap>(heap: H, size: usize, operations: u64) -> Sample {
     let layout = Layout::from_size_align(size, align_of::<usize>()).expect("small");
     shapes::pairs(&heap, layout, operations / 10);
     timed(operations, || shapes::pairs(&heap, layout, operations))
 }
 
-fn in_replacements<H: Heap>(heap: H, mix: Mix, operations: u64) -> Sample {
+pub(super) fn in_replacements<H: Heap>(heap: H, mix: Mix, operations: u64) -> Sample {
     shapes::replacements(&heap, &mix, operations / 10);
     timed(operations, || shapes::replacements(&heap, &mix, operations))
 }
@@ -159,49 +159,11 @@ fn of_fragmentation(name: &'static str, models: &'static str, sizes: (usize, usi
     let sample = |figure| Sample { figure, ..Sample::default() };
     Case::new(name, models, 500_000)
         .unit(Unit::PerCent)
+        .counting(Counting::No)
         .ours("Tlsf", move |n| sample(shapes::smallest_memory(run(n), tlsf)))
         .peer("rlsf", move |n| sample(shapes::smallest_memory(run(n), Rlsf::over)))
         .peer("talc", move |n| sample(shapes::smallest_memory(run(n), Talc::over)))
         .below(1.5)
-}
-
-fn of_latency() -> Vec<Case> {
-    let mix = || Mix::of_sizes(10_000, 16, 4096).shuffled();
-    let powers = || Mix::of_powers(5_000, 64, 8192).shuffled();
-    vec![
-        Case::new(
-            "latency-mixed",
-            "10 000 live blocks of 16 to 4096 bytes, a random one replaced; each operation timed",
-            300_000,
-        )
-        .unit(Unit::Latency)
-        .ours("Tlsf", move |n| shapes::latencies(&tlsf(memory(MEMORY)), &mix(), n))
-        .ours("Buddy", move |n| shapes::latencies(&buddy(memory(MEMORY)), &mix(), n))
-        .peer("rlsf", move |n| shapes::latencies(&Rlsf::over(memory(MEMORY)), &mix(), n))
-        .peer("talc", move |n| shapes::latencies(&Talc::over(memory(MEMORY)), &mix(), n))
-        .peer("glibc", move |n| shapes::latencies(&C, &mix(), n)),
-        Case::new(
-            "latency-powers",
-            "5 000 live powers of two, a random one replaced; each operation timed",
-            100_000,
-        )
-        .unit(Unit::Latency)
-        .ours("Buddy", move |n| shapes::latencies(&buddy(memory(MEMORY)), &powers(), n))
-        .peer("buddy_system_allocator", move |n| {
-            shapes::latencies(&BuddySystem::over(memory(MEMORY)), &powers(), n)
-        }),
-        Case::new(
-            "latency-worst",
-            "the longest splits and merges there are, the cache filled with other memory before each",
-            400,
-        )
-        .unit(Unit::Latency)
-        .ours("Tlsf", |n| shapes::worst_latencies(&tlsf(memory(MEMORY)), n))
-        .ours("Buddy", |n| shapes::worst_latencies(&buddy(memory(MEMORY)), n))
-        .peer("rlsf", |n| shapes::worst_latencies(&Rlsf::over(memory(MEMORY)), n))
-        .peer("talc", |n| shapes::worst_latencies(&Talc::over(memory(MEMORY)), n))
-        .peer("buddy_system_allocator", |n| shapes::worst_latencies(&BuddySystem::over(memory(MEMORY)), n)),
-    ]
 }
 
 pub(super) fn cases() -> Vec<Case> {
@@ -217,6 +179,5 @@ pub(super) fn cases() -> Vec<Case> {
         (16, 64 << 10),
     ));
     cases.extend(of_buddy());
-    cases.extend(of_latency());
     cases
 }

@@ -3,8 +3,17 @@
 mod arenas;
 mod blocks;
 mod bumpalo_shapes;
+mod compacting;
+mod fibers;
 mod heaps;
+mod latencies;
+mod modifiers;
+mod pages;
+mod partition;
+mod processes;
+mod replicated;
 mod shared;
+mod small_objects;
 
 use core::mem::MaybeUninit;
 
@@ -18,6 +27,9 @@ pub(crate) enum Unit {
     /// Nanoseconds of CPU time per operation.
     #[serde(rename = "ns/op")]
     Nanoseconds,
+    /// Nanoseconds of CPU time per byte.
+    #[serde(rename = "ns/byte")]
+    PerByte,
     /// Microseconds of CPU time for one operation.
     #[serde(rename = "µs")]
     Microseconds,
@@ -37,12 +49,31 @@ pub(crate) struct Target {
     pub(crate) at_most: f64,
 }
 
+/// Operations that are counted as a rule: whole batches, and ten times the largest mix.
+const COUNTED: u64 = 100_000;
+
+/// How a case's instructions are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Counting {
+    /// Not: several threads, or a figure that is no time.
+    No,
+    /// Each operation takes as many: this many are counted, and twice as many, after a tenth of them as everywhere.
+    Operations(u64),
+    /// One moment, divided by the case's operations; asked for no operation, the contestants do all but the moment.
+    Moment,
+}
+
+/// So many operations, and what came of them.
+type Run = Box<dyn Fn(u64) -> Sample>;
+
 /// One row of a case.
 pub(crate) struct Contestant {
     pub(crate) name: &'static str,
     pub(crate) ours: bool,
     /// Does so many operations.
-    pub(crate) run: Box<dyn Fn(u64) -> Sample>,
+    pub(crate) run: Run,
+    /// The same operations for counting, where timing each of them would be counted too.
+    pub(crate) unclocked: Option<Run>,
 }
 
 /// Work that all its contestants do.
@@ -53,8 +84,9 @@ pub(crate) struct Case {
     pub(crate) operations: u64,
     pub(crate) contestants: Vec<Contestant>,
     pub(crate) targets: Vec<Target>,
-    /// Whether instructions are counted: by one thread, as many for each operation.
-    pub(crate) counted: bool,
+    pub(crate) counting: Counting,
+    /// The contestant whose figure is part of all others': what they have more is their price.
+    pub(crate) baseline: Option<&'static str>,
 }
 
 impl Case {
@@ -66,23 +98,45 @@ impl Case {
             operations,
             contestants: Vec::new(),
             targets: Vec::new(),
-            counted: true,
+            counting: Counting::Operations(COUNTED),
+            baseline: None,
         }
     }
 
     fn unit(mut self, unit: Unit) -> Self {
-        (self.unit, self.counted) = (unit, false);
+        self.unit = unit;
+        self
+    }
+
+    fn counting(mut self, how: Counting) -> Self {
+        self.counting = how;
+        self
+    }
+
+    fn over(mut self, baseline: &'static str) -> Self {
+        self.baseline = Some(baseline);
         self
     }
 
     fn ours(mut self, name: &'static str, run: impl Fn(u64) -> Sample + 'static) -> Self {
-        self.contestants.push(Contestant { name, ours: true, run: Box::new(run) });
+        self.contestants.push(Contestant { name, ours: true, run: Box::new(run), unclocked: None });
         self
     }
 
-    fn peer(mut self, name: &'static str, run: impl Fn(u64) -> Sample + 'static) -> Self {
-        self.contestants.push(Contestant { name, ours: false, run: Box::new(run) });
+    fn peer(self, name: &'static str, run: impl Fn(u64) -> Sample + 'static) -> Self {
+        let mut case = self.ours(name, run);
+        case.last().ours = false;
+        case
+    }
+
+    /// The operations of the last contestant without a clock.
+    fn unclocked(mut self, run: impl Fn(u64) -> Sample + 'static) -> Self {
+        self.last().unclocked = Some(Box::new(run));
         self
+    }
+
+    fn last(&mut self) -> &mut Contestant {
+        self.contestants.last_mut().expect("a contestant was named before")
     }
 
     /// Ours (the first contestant) takes at most `part` of what `peer` takes.
@@ -100,12 +154,23 @@ impl Case {
 
 /// All of them.
 pub(crate) fn all() -> Vec<Case> {
-    let mut cases = bumpalo_shapes::cases();
-    cases.extend(arenas::cases());
-    cases.extend(blocks::cases());
-    cases.extend(shared::cases());
-    cases.extend(heaps::cases());
-    cases
+    let parts = [
+        bumpalo_shapes::cases(),
+        arenas::cases(),
+        blocks::cases(),
+        shared::cases(),
+        heaps::cases(),
+        latencies::cases(),
+        fibers::cases(),
+        pages::cases(),
+        partition::cases(),
+        processes::cases(),
+        replicated::cases(),
+        compacting::cases(),
+        small_objects::cases(),
+        modifiers::cases(),
+    ];
+    parts.into_iter().flatten().collect()
 }
 
 /// Those whose names begin with one of the prefixes; all without prefixes.

@@ -7,7 +7,7 @@ use stratalloc_resource::FromGlobal;
 use stratalloc_strategies::lock_free_pool::LockFreePool;
 use stratalloc_strategies::pool::PoolConfig;
 
-use super::Case;
+use super::{Case, Counting};
 use crate::heap::{Blocks, C, Heap, Mimalloc, MutexPool};
 use crate::sample::{Sample, timed_threads};
 use crate::shapes;
@@ -46,14 +46,13 @@ fn case(shape: Shape, threads: usize) -> Case {
             ("exchange", "each thread makes a block, leaves it at a place, ends the one that was there")
         }
     };
-    let mut case = Case::new(format!("lock-free-{name}-{threads}"), models, 400_000)
+    Case::new(format!("lock-free-{name}-{threads}"), models, 400_000)
         .ours("LockFreePool", move |n| shape.run(&lock_free(), threads, n))
         .peer("Mutex<Pool>", move |n| shape.run(&MutexPool::new(PoolConfig::of::<Message>()), threads, n))
         .peer("mimalloc", move |n| shape.run(&Mimalloc, threads, n))
         .peer("glibc", move |n| shape.run(&C, threads, n))
-        .at_most(1.0, "Mutex<Pool>");
-    case.counted = false;
-    case
+        .at_most(1.0, "Mutex<Pool>")
+        .counting(Counting::No)
 }
 
 pub(super) fn cases() -> Vec<Case> {

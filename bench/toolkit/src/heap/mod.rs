@@ -1,13 +1,15 @@
 //! The one interface that the shapes know. Every implementation is a call, or inlined code, of what it stands for and nothing else.
 
+mod mapped;
 mod ours;
 mod peers;
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
+pub(crate) use mapped::{Mapped, RobustRlsf};
 pub(crate) use ours::{Blocks, Stratalloc};
-pub(crate) use peers::{BuddySystem, Bumpalo, C, Mimalloc, MutexPool, Rlsf, Talc};
+pub(crate) use peers::{BuddySystem, Bumpalo, C, Mimalloc, MimallocHeap, MutexPool, Rlsf, Talc};
 
 /// Something that hands out blocks.
 pub(crate) trait Heap {

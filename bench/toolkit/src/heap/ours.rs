@@ -5,6 +5,7 @@ use core::ptr::NonNull;
 
 use stratalloc_resource::{Alignment, AllocError, MemoryBlock, MemoryResource};
 use stratalloc_strategies::lock_free_pool::LockFreePool;
+use stratalloc_strategies::partition::{Partition, PartitionRange};
 use stratalloc_strategies::pool::Pool;
 use stratalloc_strategies::slab::Slab;
 
@@ -60,6 +61,19 @@ macro_rules! one_size {
 }
 
 one_size!(Pool, Slab, LockFreePool);
+
+impl OneSize for Partition<Slab<'static, PartitionRange>> {
+    #[inline(always)]
+    fn take(&self) -> Result<MemoryBlock, AllocError> {
+        self.inner().take()
+    }
+
+    #[inline(always)]
+    unsafe fn give(&self, start: NonNull<u8>) {
+        // SAFETY: this function's contract.
+        unsafe { self.inner().give(start) };
+    }
+}
 
 impl<P: OneSize> Heap for Blocks<P> {
     #[inline(always)]

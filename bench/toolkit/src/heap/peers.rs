@@ -48,6 +48,33 @@ impl Heap for Mimalloc {
     }
 }
 
+/// A heap of mimalloc's with pages of its own: what one takes there to keep a subsystem's blocks apart.
+pub(crate) struct MimallocHeap(*mut libmimalloc_sys::mi_heap_t);
+
+impl MimallocHeap {
+    /// For as long as the process lives.
+    pub(crate) fn new() -> Self {
+        // SAFETY: no condition.
+        Self(unsafe { libmimalloc_sys::mi_heap_new() })
+    }
+}
+
+impl Heap for MimallocHeap {
+    #[inline(always)]
+    fn take(&self, layout: Layout) -> Option<NonNull<u8>> {
+        debug_assert!(layout.align() <= 16);
+        // SAFETY: a heap of this thread's.
+        let start = unsafe { libmimalloc_sys::mi_heap_malloc(self.0, layout.size()) };
+        NonNull::new(start.cast())
+    }
+
+    #[inline(always)]
+    unsafe fn give(&self, start: NonNull<u8>, _: Layout) {
+        // SAFETY: from mimalloc: this function's contract.
+        unsafe { libmimalloc_sys::mi_free(start.as_ptr().cast()) };
+    }
+}
+
 /// `bumpalo`; single blocks are not taken back.
 #[derive(Debug)]
 pub(crate) struct Bumpalo(pub(crate) bumpalo::Bump);

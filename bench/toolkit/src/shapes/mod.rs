@@ -13,7 +13,7 @@ use core::ptr::NonNull;
 pub(crate) use latency::{latencies, worst_latencies};
 pub(crate) use long_run::{LongRun, smallest_memory};
 pub(crate) use mix::Mix;
-pub(crate) use threads::{exchange, own_blocks};
+pub(crate) use threads::{exchange, own_blocks, together};
 
 use crate::heap::Heap;
 

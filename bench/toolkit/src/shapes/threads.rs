@@ -52,7 +52,7 @@ pub(crate) fn exchange<H: Heap + Sync>(heap: &H, layout: Layout, threads: usize,
 }
 
 /// Runs `work` on so many threads, which begin at the same moment; the sum of what they return.
-fn together(threads: usize, work: impl Fn(usize) -> u64 + Sync) -> u64 {
+pub(crate) fn together(threads: usize, work: impl Fn(usize) -> u64 + Sync) -> u64 {
     let start = Barrier::new(threads);
     thread::scope(|scope| {
         let handles: Vec<_> = (0..threads)

@@ -16,7 +16,7 @@ const END: f64 = 274.0;
 /// Short names end here and bars begin, so that the bars of most charts are of one scale.
 const LEFT: f64 = 112.0;
 /// What a character of a name takes at most.
-const CHARACTER: f64 = 7.0;
+const CHARACTER: f64 = 8.0;
 const NAME_CHARACTERS: u32 = 24;
 
 /// A bar, ready to be drawn.

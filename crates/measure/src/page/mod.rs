@@ -30,12 +30,30 @@ pub use bars::{Bar, bar_chart};
 
 const STYLE: &str = include_str!("style.css");
 
+/// Another part of the same record, in the same folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The file's name.
+    pub file: String,
+    /// What it is.
+    pub title: String,
+    /// What is in it, in half a line.
+    pub content: String,
+}
+
 /// The page, complete.
 #[must_use]
 pub fn render(comparison: &Comparison) -> String {
+    render_among(comparison, &[])
+}
+
+/// The page of a record that has further parts, which it links.
+#[must_use]
+pub fn render_among(comparison: &Comparison, parts: &[Part]) -> String {
     let summary = Summary::of(comparison);
     let body = html! {
         (header(&summary))
+        (links("The other parts of this record", parts))
         main {
             (problems(comparison))
             (losses::section(&summary))
@@ -68,6 +86,18 @@ pub fn document(title: &str, body: &Markup) -> String {
         }
     }
     .into_string()
+}
+
+/// Links to other parts of a record; nothing without any.
+#[must_use]
+pub fn links(label: &str, parts: &[Part]) -> Markup {
+    html! {
+        @if !parts.is_empty() {
+            nav.parts aria-label=(label) {
+                @for part in parts { a href=(part.file) { b { (part.title) } " " span.soft { (part.content) } } }
+            }
+        }
+    }
 }
 
 fn header(summary: &Summary<'_>) -> Markup {
