@@ -148,7 +148,7 @@ mod tests {
                     let plan = plan(size, align, bytes);
                     let heads = (0..64).map(|slab| plan.head_of(slab * plan.bytes));
                     let (count, last) = (usize::from(plan.count), plan.first + heads.clone().max().unwrap());
-                    assert!(heads.clone().all(|head| (plan.first + head) % align == 0), "{plan:?}");
+                    assert!(heads.clone().all(|head| (plan.first + head).is_multiple_of(align)), "{plan:?}");
                     assert!(count > 0 && plan.len >= size && plan.len.is_multiple_of(align), "{plan:?}");
                     assert!(plan.first >= size_of::<Head>() + LINK * count, "{plan:?}");
                     assert!(last % align == 0 && last + count * plan.len <= plan.bytes, "{plan:?}");
