@@ -98,6 +98,29 @@ fn every_buffer_is_either_refused_or_serves() {
     }
 }
 
+/// More than the owner puts to its free blocks at once, in two batches, with releases of its own between.
+#[test]
+fn many_returned_blocks_are_all_found_again() {
+    let mut bytes = memory(1 << 16);
+    let pool = Pool::over(lines().with_max_blocks(200), &mut bytes).unwrap();
+    let blocks: Vec<_> = (0..200).map(|_| pool.take().unwrap().as_non_null()).collect();
+    let all: BTreeSet<_> = blocks.iter().map(|block| block.addr().get()).collect();
+    let give_to = |remote: stratalloc_strategies::pool::PoolRemote<'_>, range: core::ops::Range<usize>| {
+        // SAFETY: live, not used.
+        blocks[range].iter().for_each(|&block| unsafe { remote.give(block) });
+    };
+    give_to(pool.remote(), 0..90);
+    let mut again: BTreeSet<_> = (0..40).map(|_| pool.take().unwrap().address()).collect();
+    give_to(pool.remote(), 90..200);
+    pool.validate().unwrap();
+    // SAFETY: live, not used.
+    unsafe { pool.give(pool.take().unwrap().as_non_null()) };
+    again.extend((40..150).map(|_| pool.take().unwrap().address()));
+    assert_eq!((again.len(), pool.usage().free, pool.usage().live), (150, 50, 150));
+    again.extend((150..200).map(|_| pool.take().unwrap().address()));
+    assert_eq!((again, pool.take().err()), (all, Some(AllocError::CapacityExhausted)));
+}
+
 #[test]
 fn what_others_return_is_taken_before_fresh_memory() {
     let mut bytes = memory(1 << 14);

@@ -21,8 +21,9 @@ pub(crate) type Pool = pool::Pool<'static>;
 pub(crate) type GrowingPool = pool::Pool<'static, Upstream>;
 pub(crate) type Slab = slab::Slab<'static>;
 pub(crate) type GrowingSlab = slab::Slab<'static, Upstream>;
-pub(crate) type Tlsf = tlsf::Tlsf<'static>;
-pub(crate) type ChunkTlsf = GrowingTlsf<Upstream>;
+// 32 bins a row, which fit the bytes that the header promises (STRATALLOC_TLSF_STATE); Rust's default has twice as many.
+pub(crate) type Tlsf = tlsf::Tlsf<'static, 24, 32>;
+pub(crate) type ChunkTlsf = GrowingTlsf<Upstream, 24, 32>;
 pub(crate) type Buddy = buddy::Buddy<'static>;
 
 /// How a quick look finds blocks that are not the resource's.

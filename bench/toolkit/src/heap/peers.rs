@@ -89,8 +89,8 @@ impl Heap for Bumpalo {
     unsafe fn give(&self, _: NonNull<u8>, _: Layout) {}
 }
 
-/// `rlsf` with 32 bins a row, for pools of up to 4 GiB: what [`stratalloc_strategies::tlsf::Tlsf`] has by default.
-pub(crate) struct Rlsf(UnsafeCell<rlsf::Tlsf<'static, u32, u32, 27, 32>>);
+/// `rlsf` with 64 bins a row, for pools of up to 4 GiB: what [`stratalloc_strategies::tlsf::Tlsf`] has by default.
+pub(crate) struct Rlsf(UnsafeCell<rlsf::Tlsf<'static, u32, u64, 27, 64>>);
 
 impl Rlsf {
     pub(crate) fn over(memory: &'static mut [core::mem::MaybeUninit<u8>]) -> Self {

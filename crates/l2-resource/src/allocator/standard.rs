@@ -41,10 +41,12 @@ impl<R: MemoryResource, P> Allocator<R, P> {
     /// `layout` fits the block at `start`, which is this handle's or a clone's, and nobody uses it any more.
     #[inline]
     unsafe fn released(&self, start: NonNull<u8>, layout: Layout) {
-        // The block has this layout, so it was raised without error before.
-        if let Ok(layout) = self.raise(layout) {
-            // SAFETY: this function's contract.
-            unsafe { self.give_back(start, layout) };
+        if layout.size() != 0 {
+            // What the request was raised to. That it could be was checked then.
+            let align = Alignment::from_layout(layout).max(self.alignment);
+            let block = MemoryBlock::new(start, layout.size());
+            // SAFETY: live, not used any more, and length and alignment fit: this function's contract.
+            unsafe { self.resource.deallocate(block, align) };
         }
     }
 

@@ -139,6 +139,9 @@ impl<P: Policy, U: MemoryResource> Frame<'_, P, U> {
         let room = unsafe { chunk::room(chunk) };
         let start = Self::first_place(room);
         self.fill_fresh(room);
+        if self.current.get().is_none() && self.base.is_empty() {
+            self.home.set(Some(chunk));
+        }
         self.current.set(Some(chunk));
         self.limit.set(room.end_address());
         self.bias.set(used.wrapping_sub(start.addr().get()));

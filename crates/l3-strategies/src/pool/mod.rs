@@ -18,8 +18,8 @@
 //!
 //! | operation | cost |
 //! | --- | --- |
-//! | [`take`](Pool::take), [`give`](Pool::give) | six and three instructions: a list of which only the head is touched |
-//! | the list is empty | one swap if something was returned; else a cut from fresh memory; else an upstream request |
+//! | [`take`](Pool::take), [`give`](Pool::give) | eight and five instructions: a list of which only the front is touched |
+//! | the list is empty | one swap if something was returned, and a few blocks of it go to the list; else a cut from fresh memory; else an upstream request |
 //! | [`PoolRemote`]: release | one compare-and-swap, repeated if another thread was faster |
 //! | reallocate | nothing within the block's length; never moves |
 //!
@@ -51,6 +51,7 @@
 //! ```
 
 mod config;
+mod free_list;
 mod region;
 mod remote;
 mod resource;
@@ -70,14 +71,9 @@ pub use remote::PoolRemote;
 pub(crate) use return_list::ReturnList;
 
 use crate::Fixed;
+use free_list::{Free, FreeList};
 use region::Region;
-use remote::Shared;
-
-/// What a free block begins with.
-#[derive(Debug)]
-struct Free {
-    next: Option<NonNull<Free>>,
-}
+use remote::{RETURNED_AT_ONCE, Shared};
 
 /// How many blocks a [`Pool`] has; see [`Pool::usage`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,7 +95,9 @@ pub struct PoolUsage {
 // POOL-3  fresh memory is the end of the youngest region
 // Invariant POOL: a block is live, free (in one list, once) or fresh; free and fresh ones are the pool's alone.
 pub struct Pool<'m, U: MemoryResource = Fixed> {
-    free: Cell<Option<NonNull<Free>>>,
+    free: FreeList,
+    // What other threads returned and the owner has taken, but not put to the free blocks yet: linked from each block to the next.
+    arrived: Cell<Option<NonNull<Free>>>,
     fresh: Cell<NonNull<u8>>,
     fresh_count: Cell<usize>,
     regions: Cell<Option<NonNull<Region>>>,
@@ -165,7 +163,8 @@ impl<U: MemoryResource> Pool<'static, U> {
 impl<U: MemoryResource> Pool<'_, U> {
     fn empty(config: PoolConfig, upstream: U) -> Result<Self, AllocError> {
         Ok(Self {
-            free: Cell::new(None),
+            free: FreeList::new(),
+            arrived: Cell::new(None),
             fresh: Cell::new(NonNull::dangling()),
             fresh_count: Cell::new(0),
             regions: Cell::new(None),
@@ -214,12 +213,9 @@ impl<U: MemoryResource> Pool<'_, U> {
     /// [`AllocError::CapacityExhausted`] when there are as many as there may be, or the upstream's.
     #[inline(always)]
     pub fn take(&self) -> Result<MemoryBlock, AllocError> {
-        let start = match self.free.get() {
-            Some(block) => {
-                // SAFETY: a free block: POOL.
-                self.free.set(unsafe { block.read() }.next);
-                block.cast()
-            }
+        // SAFETY: free blocks are the pool's: POOL.
+        let start = match unsafe { self.free.pop() } {
+            Some(block) => block.cast(),
             None => self.take_elsewhere()?,
         };
         Ok(MemoryBlock::new(start, self.len[0]))
@@ -240,18 +236,16 @@ impl<U: MemoryResource> Pool<'_, U> {
     #[inline(always)]
     fn put(&self, block: NonNull<Free>) {
         // SAFETY: the pool's from now on, long and aligned enough for a link: `block_len`.
-        unsafe { block.write(Free { next: self.free.get() }) };
-        self.free.set(Some(block));
+        unsafe { self.free.push(block) };
     }
 
     /// The free list is empty: a block that was returned, or a fresh one.
     #[cold]
     #[inline(never)]
     fn take_elsewhere(&self) -> Result<NonNull<u8>, AllocError> {
-        self.take_returned();
-        if let Some(block) = self.free.get() {
-            // SAFETY: a free block: POOL.
-            self.free.set(unsafe { block.read() }.next);
+        self.take_returned(RETURNED_AT_ONCE);
+        // SAFETY: free blocks are the pool's: POOL.
+        if let Some(block) = unsafe { self.free.pop() } {
             return Ok(block.cast());
         }
         if self.fresh_count.get() == 0 {
@@ -310,15 +304,15 @@ impl<U: MemoryResource> Pool<'_, U> {
     /// ```
     #[must_use]
     pub fn usage(&self) -> PoolUsage {
-        self.take_returned();
+        self.take_returned(usize::MAX);
         let (free, fresh, total) = (self.free_blocks().count(), self.fresh_count.get(), self.total.get());
         PoolUsage { live: total.saturating_sub(free + fresh), free, fresh, total }
     }
 
     /// The free list; no longer than there are blocks, should it be a ring.
     fn free_blocks(&self) -> impl Iterator<Item = NonNull<Free>> + '_ {
-        // SAFETY: a free block: POOL.
-        let blocks = core::iter::successors(self.free.get(), |block| unsafe { block.as_ref() }.next);
+        // SAFETY: free blocks are the pool's: POOL.
+        let blocks = unsafe { self.free.iter() };
         blocks.take(self.total.get() + 1)
     }
 

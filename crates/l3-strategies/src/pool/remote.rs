@@ -10,7 +10,9 @@ use stratalloc_resource::{
 
 use super::resource::PoolKind;
 use super::{Free, Pool, ReturnList};
-use crate::misuse::CHECKED;
+
+/// How many returned blocks one `take` puts to the free ones: enough that most find one there, and few enough for a bounded time.
+pub(super) const RETURNED_AT_ONCE: usize = 32;
 
 /// What other threads touch: on cache lines of its own, so that a return never slows down the owner's lists.
 #[derive(Debug)]
@@ -42,15 +44,15 @@ impl<U: MemoryResource> Pool<'_, U> {
         PoolRemote { shared: &self.shared, name: self.name }
     }
 
-    /// Takes what other threads returned to the free list.
-    pub(super) fn take_returned(&self) {
-        let mut next = self.shared.returned.take_all();
-        if !CHECKED && self.free.get().is_none() {
-            // The list as it is.
-            self.free.set(next);
-            return;
-        }
+    /// Puts at most `most` of the blocks that other threads returned to the free ones.
+    pub(super) fn take_returned(&self, most: usize) {
+        let mut left = most;
+        let mut next = self.arrived.take().or_else(|| self.shared.returned.take_all());
         while let Some(block) = next {
+            if left == 0 {
+                break;
+            }
+            left -= 1;
             // SAFETY: returned, so the pool's: POOL.
             next = unsafe { block.read() }.next;
             if !self.may_return(block.cast()) {
@@ -58,7 +60,11 @@ impl<U: MemoryResource> Pool<'_, U> {
                 return;
             }
             self.put(block);
+            if next.is_none() && left > 0 {
+                next = self.shared.returned.take_all();
+            }
         }
+        self.arrived.set(next);
     }
 }
 

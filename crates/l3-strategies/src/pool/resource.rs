@@ -128,7 +128,7 @@ unsafe impl<U: MemoryResource> Owns for Pool<'_, U> {
 
 impl<U: MemoryResource> Inspect for Pool<'_, U> {
     fn inspect(&self, block: MemoryBlock, align: Alignment) -> Result<(), MisuseKind> {
-        self.take_returned();
+        self.take_returned(usize::MAX);
         self.wrong_with(block.as_non_null())
             .or_else(|| self.one_size().misfit(block, align))
             .map_or(Ok(()), Err)

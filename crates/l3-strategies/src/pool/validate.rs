@@ -8,8 +8,8 @@ impl<U: MemoryResource> Validate for Pool<'_, U> {
     fn validate(&self) -> Result<(), Violation> {
         let total: usize = self.regions().map(|region| region.count).sum();
         let (mut free, fresh) = (0, self.fresh_count.get());
-        let mut next = self.free.get();
-        while let Some(block) = next {
+        // SAFETY: free blocks are the pool's: POOL. Each is looked at before its link is read.
+        for block in unsafe { self.free.iter() } {
             let address = block.addr().get();
             if let Err(kind) = self.place_of(address) {
                 let terms = &["block", "kind"];
@@ -24,8 +24,6 @@ impl<U: MemoryResource> Validate for Pool<'_, U> {
             if free + fresh > total {
                 break;
             }
-            // SAFETY: a block of a region: just checked. It is free, so it holds a link.
-            next = unsafe { block.read() }.next;
         }
         if free + fresh > total || total != self.total.get() {
             let terms = &["free", "fresh", "total", "regions"];

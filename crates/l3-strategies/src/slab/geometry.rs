@@ -7,7 +7,7 @@ use stratalloc_resource::{Alignment, AllocError};
 use super::SlabConfig;
 use super::head::Head;
 
-/// Blocks start at a multiple of this more in one slab than in the one made before: a cache line of most processors.
+/// Head and blocks begin at a multiple of this, which multiple the slab's address tells: a cache line of most processors.
 const COLOUR: usize = 64;
 
 /// A slab has at least this many bytes by default, and as many as this many blocks need.
@@ -26,20 +26,24 @@ const LINK: usize = size_of::<u16>();
 /// The plan of a slab.
 ///
 /// ```text
-///   0        size_of Head   first + colour · step             first + colour · step + count · len   bytes
-///   │ Head   │ count links │ pad │ colour │ block │ block │ … │ block │ what other colours use       │
+///   0        head = colour · step               head + first                head + first + count · len   bytes
+///   │ colour │ Head         │ count links │ pad │ block │ block │ … │ block │ what other colours use     │
 /// ```
 ///
-/// Invariant GEOMETRY: `first` is a multiple of the alignment behind head and links, `step` and `len` are multiples of it, and
-/// `first + (colours − 1) · step + count · len ≤ bytes`, a power of two of at most 1 GiB.
+/// The colour follows from the lowest bits of the slab's number, its address by its length. Without it the heads of all slabs would lie in the same few
+/// sets of the nearest cache (64 sets of 64 bytes are a page), where a dozen of them find room, and a release would miss it nearly each time.
+///
+/// Invariant GEOMETRY: `first` is a multiple of the alignment behind head and links, `step` and `len` are multiples of it, `colours` is a
+/// power of two, and `(colours − 1) · step + first + count · len ≤ bytes`, a power of two of at most 1 GiB.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Geometry {
     pub(super) bytes: usize,
     pub(super) len: usize,
     pub(super) count: u16,
     pub(super) first: usize,
-    pub(super) colours: usize,
-    step: usize,
+    /// The bits of `address >> colour_shift` that are the offset of the head.
+    colour_mask: usize,
+    colour_shift: u32,
     /// 2³² / len, rounded up.
     reciprocal: u64,
 }
@@ -65,14 +69,18 @@ impl Geometry {
             count -= 1;
         }
         let first = Self::first(count, align);
+        // A power of two, as an alignment is.
         let step = align.bytes().max(COLOUR);
+        let colours = (bytes - first - count * len) / step + 1;
+        // The largest power of two that is not larger.
+        let colours = 1 << colours.ilog2();
         Ok(Self {
             bytes,
             len,
             count: u16::try_from(count).map_err(|_| AllocError::SizeOverflow)?,
             first,
-            colours: (bytes - first - count * len) / step + 1,
-            step,
+            colour_mask: (colours - 1) * step,
+            colour_shift: if colours == 1 { 0 } else { bytes.trailing_zeros() - step.trailing_zeros() },
             // 2^32 / len, rounded up.
             reciprocal: u64::from(u32::MAX).checked_div(len as u64).ok_or(AllocError::SizeOverflow)? + 1,
         })
@@ -94,9 +102,18 @@ impl Geometry {
         Alignment::of_address(self.bytes)
     }
 
-    /// Where the first block lies in the slab made as number `made`.
-    pub(super) fn first_of(&self, made: usize) -> usize {
-        self.first + made.checked_rem(self.colours).unwrap_or(0) * self.step
+    /// How far the head of the slab at `start`, a multiple of its length, lies from there.
+    #[inline(always)]
+    pub(super) const fn head_of(&self, start: usize) -> usize {
+        let number = start >> self.colour_shift;
+        // Two neighbouring bits in one: where slabs lie two lengths apart, as an upstream that aligns may place them, the lowest is always the same.
+        (number ^ number >> 1) & self.colour_mask
+    }
+
+    /// Whether the head of a slab may be at `address`.
+    pub(super) const fn is_head(&self, address: usize) -> bool {
+        let start = address & !(self.bytes - 1);
+        address == start + self.head_of(start)
     }
 
     /// The number of the block at `offset` from the first one, a multiple of `len`.
@@ -129,7 +146,9 @@ mod tests {
                 for bytes in [1, 512, 4096, 1 << 16] {
                     let align = 1 << shift;
                     let plan = plan(size, align, bytes);
-                    let (count, last) = (usize::from(plan.count), plan.first_of(plan.colours - 1));
+                    let heads = (0..64).map(|slab| plan.head_of(slab * plan.bytes));
+                    let (count, last) = (usize::from(plan.count), plan.first + heads.clone().max().unwrap());
+                    assert!(heads.clone().all(|head| (plan.first + head).is_multiple_of(align)), "{plan:?}");
                     assert!(count > 0 && plan.len >= size && plan.len.is_multiple_of(align), "{plan:?}");
                     assert!(plan.first >= size_of::<Head>() + LINK * count, "{plan:?}");
                     assert!(last % align == 0 && last + count * plan.len <= plan.bytes, "{plan:?}");

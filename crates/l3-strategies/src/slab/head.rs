@@ -14,7 +14,7 @@ const LIVE: u16 = u16::MAX - 1;
 
 const _: () = assert!(MOST_BLOCKS < LIVE as usize);
 
-/// What a slab begins with. Its links follow, one for each block that was ever handed out: they are no part of the block, so
+/// What stands before the blocks of a slab. Its links follow, one for each block that was ever handed out: they are no part of the block, so
 /// that a free one keeps its bytes.
 #[derive(Debug)]
 pub(super) struct Head {
@@ -31,7 +31,7 @@ pub(super) struct Head {
 
 /// A slab of a resource.
 ///
-/// Invariant SLAB-HEAD: it points to an initialised head at the start of a slab of the resource's [`Geometry`], and the slab is
+/// Invariant SLAB-HEAD: it points to the initialised head of a slab of the resource's [`Geometry`], and the slab is
 /// the resource's until it is out of all lists and given back; nobody keeps a `SlabRef` longer. Links below `used` are
 /// initialised. Only the resource's thread touches any of that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,17 +81,18 @@ impl Head {
 }
 
 impl SlabRef {
-    /// Makes a slab whose blocks are fresh, the first at `first` bytes from its start.
+    /// Makes a slab whose blocks are fresh.
     ///
     /// # Safety
     ///
-    /// `start` begins a slab of this geometry, aligned to its length, that is the resource's alone; `first` is one of
-    /// [`Geometry::first_of`].
-    pub(super) unsafe fn make(start: NonNull<u8>, first: usize) -> Self {
+    /// `start` begins a slab of this geometry, aligned to its length, that is the resource's alone.
+    pub(super) unsafe fn make(start: NonNull<u8>, geometry: &Geometry) -> Self {
         // SAFETY: inside the slab: GEOMETRY.
-        let first = unsafe { start.add(first) };
+        let head = unsafe { start.add(geometry.head_of(start.addr().get())) };
+        // SAFETY: as above.
+        let first = unsafe { head.add(geometry.first) };
         let (free, used, live) = (Cell::new(END), Cell::new(0), Cell::new(0));
-        let place = start.cast::<Head>();
+        let place = head.cast::<Head>();
         // SAFETY: inside the slab, aligned, as the slab is, and the caller's alone.
         unsafe {
             place.write(Head { next: Cell::new(None), previous: Cell::new(None), first, free, used, live })
@@ -106,18 +107,23 @@ impl SlabRef {
     /// `place` is a block of a slab of this geometry.
     #[inline(always)]
     pub(super) unsafe fn of_block(place: NonNull<u8>, geometry: &Geometry) -> Self {
-        let mask = geometry.bytes - 1;
-        // SAFETY: it goes back to the start of the slab that `place` lies in: this function's contract, slabs being aligned to
-        // their length.
-        Self(unsafe { place.sub(place.addr().get() & mask) }.cast())
+        let start = place.addr().get() & !(geometry.bytes - 1);
+        let back = place.addr().get() - (start + geometry.head_of(start));
+        // SAFETY: it goes back to the head of the slab that `place` lies in: this function's contract, slabs being aligned to
+        // their length; the head lies before all blocks: GEOMETRY.
+        Self(unsafe { place.sub(back) }.cast())
     }
 
+    /// That of the head.
     pub(super) fn address(self) -> usize {
         self.0.addr().get()
     }
 
-    pub(super) fn start(self) -> NonNull<u8> {
-        self.0.cast()
+    /// Where the slab begins.
+    pub(super) fn start(self, geometry: &Geometry) -> NonNull<u8> {
+        let head = self.address() & (geometry.bytes - 1);
+        // SAFETY: a slab is aligned to its length, so this goes back to its start.
+        unsafe { self.0.cast::<u8>().sub(head) }
     }
 
     /// The block with this number, below `count`.

@@ -7,8 +7,8 @@
 //!            full    ─► slab ⇄ slab ⇄ slab    nothing to look for there
 //!
 //!   a slab:  aligned to its length, so that the address of a block tells where its slab begins
-//!   │ head: free, used, live │ links: 2 bytes per block │ colour │ block │ block │ block │ … │ rest │
-//!                                                       ◄─────► 0, 64, 128 … from slab to slab
+//!   │ colour │ head: free, used, live │ links: 2 bytes per block │ block │ block │ block │ … │ rest │
+//!   ◄───────► 0, 64, 128 … from slab to slab, by its address
 //! ```
 //!
 //! Two types share that. [`Slab`] is a resource that hands out bytes. [`ObjectCache`] hands out values of a type: it constructs a

@@ -31,8 +31,6 @@ pub(super) struct Slabs<'m, U: MemoryResource> {
     pub(super) full: SlabList,
     pub(super) geometry: Geometry,
     pub(super) slabs: Cell<usize>,
-    /// How many were ever made: the colour of the next one.
-    made: Cell<usize>,
     pub(super) max_slabs: usize,
     /// The caller's memory, as far as no slab was cut from it.
     given: Cell<Option<MemoryBlock>>,
@@ -73,7 +71,6 @@ impl<U: MemoryResource> Slabs<'_, U> {
             full: SlabList::default(),
             geometry: Geometry::of(config)?,
             slabs: Cell::new(0),
-            made: Cell::new(0),
             max_slabs: config.max_slabs,
             given: Cell::new(None),
             bounded: false,
@@ -190,11 +187,9 @@ impl<U: MemoryResource> Slabs<'_, U> {
             Some(start) => start,
             None => self.upstream.allocate(self.geometry.layout()?)?.as_non_null(),
         };
-        let first = self.geometry.first_of(self.made.get());
-        self.made.set(self.made.get().wrapping_add(1));
         self.slabs.set(self.slabs.get() + 1);
         // SAFETY: a block of upstream, or cut just now: as long and aligned as a slab, and ours alone.
-        Ok(unsafe { SlabRef::make(start, first) })
+        Ok(unsafe { SlabRef::make(start, &self.geometry) })
     }
 
     /// The next slab of the caller's memory.
@@ -221,7 +216,7 @@ impl<U: MemoryResource> Slabs<'_, U> {
     ///
     /// The slab came from [`grow`](Self::grow), is in no list, and nobody uses it any more.
     pub(super) unsafe fn give_back(&self, slab: SlabRef) {
-        let block = MemoryBlock::new(slab.start(), self.geometry.bytes);
+        let block = MemoryBlock::new(slab.start(&self.geometry), self.geometry.bytes);
         // SAFETY: upstream's block, with the requested length and alignment: this function's contract.
         unsafe { self.upstream.deallocate(block, self.geometry.slab_align()) };
     }
@@ -241,7 +236,7 @@ impl<U: MemoryResource> Slabs<'_, U> {
 
     /// How many of its blocks are in the magazine.
     fn loaded(&self, slab: SlabRef) -> usize {
-        let start = slab.address();
+        let start = slab.start(&self.geometry).addr().get();
         self.magazine.addresses().filter(|address| address & !(self.geometry.bytes - 1) == start).count()
     }
 

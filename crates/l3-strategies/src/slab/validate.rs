@@ -46,7 +46,7 @@ impl<U: MemoryResource> Slabs<'_, U> {
         let (mut length, mut previous, mut next) = (0, None, list.first());
         while let Some(slab) = next {
             let back = |slab: Option<SlabRef>| slab.map_or(0, SlabRef::address);
-            if !slab.address().is_multiple_of(self.geometry.bytes) || slab.previous.get() != previous {
+            if !self.geometry.is_head(slab.address()) || slab.previous.get() != previous {
                 let values = [slab.address(), back(slab.previous.get()), back(previous)];
                 let terms = &["slab", "previous", "before"];
                 return Err(Violation::new("SLAB-1", "previous == before", terms, &values));

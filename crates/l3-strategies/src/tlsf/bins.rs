@@ -41,7 +41,8 @@ impl<const FLI: usize, const SLI: usize> Bins<FLI, SLI> {
     const SLI_LOG2: u32 = SLI.trailing_zeros();
     /// Sizes from here on are in rows above 0.
     const LINEAR: usize = {
-        assert!(SLI.is_power_of_two() && SLI >= 2 && SLI <= 32, "SLI is a power of two from 2 to 32");
+        assert!(SLI.is_power_of_two() && SLI >= 2, "SLI is a power of two from 2 to the bits of a word");
+        assert!(SLI <= usize::BITS as usize, "SLI is a power of two from 2 to the bits of a word");
         GRANULE * SLI
     };
     /// The first size that no bin takes.

@@ -13,7 +13,7 @@ use stratalloc_resource::{
 use super::algorithm::Core;
 use super::block::{GRANULE, HEADER, block_size};
 use super::pool::{OVERHEAD, Pool};
-use super::{TlsfUsage, refusal};
+use super::{COLUMNS, ROWS, TlsfUsage, refusal};
 use crate::misuse::{Inspect, MisuseKind};
 
 /// What chunks are aligned to; a pool needs no more.
@@ -47,7 +47,7 @@ const CHUNK_ALIGN: Alignment = Alignment::constant::<GRANULE>();
 /// # let _ = small;
 /// # Ok::<(), stratalloc_resource::AllocError>(())
 /// ```
-pub struct GrowingTlsf<U: MemoryResource, const FLI: usize = 24, const SLI: usize = 32> {
+pub struct GrowingTlsf<U: MemoryResource, const FLI: usize = ROWS, const SLI: usize = COLUMNS> {
     core: Core<FLI, SLI>,
     upstream: U,
     chunk: usize,
