@@ -1,9 +1,9 @@
 //! The check of examples: whoever meets a public item in the documentation sees it at work.
 //!
 //! 1. Each public type, trait, function, method and constant has an example that `cargo test --doc` runs, or a paragraph
-//!    that says "example" and links to an item of the same crate that has one.
-//! 2. The example behind such a link shows the item: a function, a method or a constant is named in it. (A type need not be:
-//!    Rust infers most of them.)
+//!    that says "example", or "see", and links to an item of the same crate that has one.
+//! 2. The example behind such a link shows the item: a function, a method or a constant is named in it, or the twin of
+//!    which it is the fallible form (`try_`). A type need not be: Rust infers most of them.
 //!
 //! Fields and variants, trait implementations and modules need none. What is public is asked of rustdoc, which follows
 //! re-exports and resolves links; `rustdoc --show-coverage` counts examples too, but knows no links and overlooks what is
@@ -93,6 +93,7 @@ mod tests {
     fn an_example_or_a_link_to_one_that_shows_the_item() {
         let own = "Sets.\n\n```\ncell.set(1);\n```";
         assert_eq!(judged("Gets. See [`Cell`] for an example.", own), (2, 1, 0));
+        assert_eq!(judged("Gets; see [`Cell`].", own), (2, 1, 0));
         assert_eq!(judged("Gets. ```text", own), (2, 0, 1), "nothing is shown");
         assert_eq!(judged("Gets from the [`Cell`].", own), (2, 0, 1), "a link that promises no example");
         assert_eq!(judged("Gets, for example.\n\nA [`Cell`].", own), (2, 0, 1), "link and promise are apart");

@@ -83,20 +83,30 @@ impl<'json> CrateDocs<'json> {
         below.iter().for_each(|id| self.visit(id, &path, seen, found));
     }
 
-    /// Whether a paragraph of the item promises an example and links to one in which the item can be seen.
+    /// Whether a paragraph of the item promises an example, or just says where to look, and links to one that shows the item.
     pub(super) fn links_to_example(&self, item: &PublicItem<'_>) -> bool {
         let Some(links) = item.json["links"].as_object() else { return false };
-        item.text.split("\n\n").filter(|paragraph| paragraph.contains("example")).any(|paragraph| {
+        item.text.split("\n\n").filter(|paragraph| leads_on(paragraph)).any(|paragraph| {
             let here = links.iter().filter(|(link, _)| paragraph.contains(link.as_str()));
             here.filter_map(|(_, id)| self.index.get(&id_of(id)?)).any(|target| shows(target, item.json))
         })
     }
 }
 
+fn leads_on(paragraph: &str) -> bool {
+    let paragraph = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+    ["example", "see [", "See [", "see the [", "See the [", "As ["]
+        .iter()
+        .any(|words| paragraph.contains(words))
+}
+
 fn shows(target: &Value, item: &Value) -> bool {
     let name = item["name"].as_str().unwrap_or_default();
     let must_name = NAMED.contains(&kind(item).0);
-    code::examples(text(target)).iter().any(|example| !must_name || code::names(example, name))
+    // A fallible twin is used as its twin is.
+    let twin = name.strip_prefix("try_").unwrap_or(name);
+    let named = |example: &String| code::names(example, name) || code::names(example, twin);
+    code::examples(text(target)).iter().any(|example| !must_name || named(example))
 }
 
 /// An item's kind and what rustdoc says about that kind.
