@@ -5,7 +5,6 @@
 #![cfg(not(any(loom, miri)))]
 
 use core::alloc::Layout;
-use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use core::time::Duration;
 use std::alloc::System;
