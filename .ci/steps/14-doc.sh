@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# The documentation builds without a warning, private items too
+# The documentation builds without a warning, private items too; public items have examples
 # limit: 600
 source "$(dirname "$0")/../environment.sh"
 export RUSTDOCFLAGS="-D warnings"
 status=0
 cargo doc --quiet --keep-going --workspace --no-deps || status=1
 cargo doc --quiet --keep-going --workspace --no-deps --document-private-items || status=1
+# Every public item of the libraries has an example, or links to one that shows it.
+cargo xtask examples || status=1
 # The README is the front page of the documentation, too. Every link there leads to a file: of the documentation, or of the
 # tree, for which the page stands three folders below the root.
 pages=$target/doc/stratalloc

@@ -1,6 +1,7 @@
 //! `cargo xtask TASK`: checks of the project that cargo has no command for.
 //!
 //! - [`layers`]: the tree shows the layers, and nothing reaches upwards.
+//! - [`examples`]: every public item has an example, or links to one that shows it.
 //! - [`golden`]: what the fast paths cost, counted by callgrind and compared with `tests/golden/counts.toml`.
 
 extern crate alloc;
@@ -9,12 +10,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 mod cargo;
+mod examples;
 mod golden;
 mod layers;
 
 const USAGE: &str = "\
 usage: cargo xtask TASK
   layers              a crate depends on smaller layers only; peers of the bench stay out of Cargo.lock
+  examples            every public item has an example, or links to one that shows it
   golden              count instructions and page faults, compare with tests/golden/counts.toml
   golden --bless      the same, and write what was counted into that file";
 
@@ -24,6 +27,7 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match *arguments {
         ["layers"] => layers::run(&root()),
+        ["examples"] => examples::run(&root()),
         ["golden"] => golden::run(&root(), false),
         ["golden", "--bless"] => golden::run(&root(), true),
         _ => Err(USAGE.to_owned()),

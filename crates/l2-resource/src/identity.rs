@@ -4,7 +4,7 @@ use core::any::TypeId;
 use core::fmt;
 use core::hash::{Hash, Hasher};
 
-/// Which pool of memory a resource draws from.
+/// Which pool of memory a resource draws from. See [`new`](Self::new) for an example.
 ///
 /// Two resources with the same identity release each other's blocks. The identity names the *state*, not the
 /// Rust value that points to it: a `Heap`, a `&Heap` and an `Arc<Heap>` share one, and moving a handle does not

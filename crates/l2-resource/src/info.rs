@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::Alignment;
 
-/// Who may call a resource, beyond what its type already says.
+/// Who may call a resource, beyond what its type already says. See [`ResourceInfo`] for an example.
 ///
 /// The compiler enforces `Sync`; this value tells the same to code that only sees `dyn MemoryResource`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,7 +15,7 @@ pub enum ThreadSafety {
     Shared,
 }
 
-/// Which releases make memory available again.
+/// Which releases make memory available again. See [`ResourceInfo`] for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reuse {
     /// Each released block can serve a later request: pools, heaps.
@@ -31,12 +31,18 @@ pub enum Reuse {
 /// Made with [`new`](Self::new) and refined by the `with_` methods, so that a new field breaks nobody:
 ///
 /// ```
-/// use stratalloc_resource::{ResourceInfo, Reuse, ThreadSafety};
+/// use stratalloc_resource::{Alignment, ResourceInfo, Reuse, SizeClasses, ThreadSafety};
 ///
 /// let info = ResourceInfo::new("frame", ThreadSafety::Confined)
 ///     .with_reuse(Reuse::AllTogether)
 ///     .with_capacity(64 * 1024);
 /// assert_eq!(info.capacity, Some(64 * 1024));
+///
+/// let pool = ResourceInfo::new("pool", ThreadSafety::Shared)
+///     .with_size_classes(SizeClasses::slice(&[48]))
+///     .with_max_size(48)
+///     .with_max_align(Alignment::constant::<16>());
+/// assert_eq!((pool.size_classes.len(), pool.size_classes.get(0), pool.max_size), (1, Some(48), Some(48)));
 /// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -58,7 +64,7 @@ pub struct ResourceInfo<'a> {
 }
 
 impl<'a> ResourceInfo<'a> {
-    /// An unlimited resource without size classes that reuses each block.
+    /// An unlimited resource without size classes that reuses each block. See [`ResourceInfo`] for an example.
     #[must_use]
     pub const fn new(name: &'a str, threads: ThreadSafety) -> Self {
         Self {
@@ -72,35 +78,35 @@ impl<'a> ResourceInfo<'a> {
         }
     }
 
-    /// The same with another habit of reuse.
+    /// The same with another habit of reuse. See [`ResourceInfo`] for an example.
     #[must_use]
     pub const fn with_reuse(mut self, reuse: Reuse) -> Self {
         self.reuse = reuse;
         self
     }
 
-    /// The same with these block lengths, ascending.
+    /// The same with these block lengths, ascending. See [`ResourceInfo`] for an example.
     #[must_use]
     pub const fn with_size_classes(mut self, classes: SizeClasses<'a>) -> Self {
         self.size_classes = classes;
         self
     }
 
-    /// The same with a limit on the bytes that are live at one time.
+    /// The same with a limit on the bytes that are live at one time. See [`ResourceInfo`] for an example.
     #[must_use]
     pub const fn with_capacity(mut self, bytes: usize) -> Self {
         self.capacity = Some(bytes);
         self
     }
 
-    /// The same with a limit on one request.
+    /// The same with a limit on one request. See [`ResourceInfo`] for an example.
     #[must_use]
     pub const fn with_max_size(mut self, bytes: usize) -> Self {
         self.max_size = Some(bytes);
         self
     }
 
-    /// The same with a limit on the alignment.
+    /// The same with a limit on the alignment. See [`ResourceInfo`] for an example.
     #[must_use]
     pub const fn with_max_align(mut self, align: Alignment) -> Self {
         self.max_align = Some(align);
@@ -133,22 +139,22 @@ enum Source<'a> {
 }
 
 impl<'a> SizeClasses<'a> {
-    /// No fixed set of lengths.
+    /// No fixed set of lengths. See [`SizeClasses`] for an example.
     pub const NONE: SizeClasses<'static> = SizeClasses { source: Source::Slice(&[]) };
 
-    /// The lengths in this slice.
+    /// The lengths in this slice. See [`SizeClasses`] for an example.
     #[must_use]
     pub const fn slice(lengths: &'a [usize]) -> Self {
         Self { source: Source::Slice(lengths) }
     }
 
-    /// `count` classes, the one at `index` of `length(index)` bytes.
+    /// `count` classes, the one at `index` of `length(index)` bytes. See [`SizeClasses`] for an example.
     #[must_use]
     pub const fn computed(count: usize, length: fn(usize) -> usize) -> Self {
         Self { source: Source::Computed { count, length } }
     }
 
-    /// How many there are.
+    /// How many there are. See [`ResourceInfo`] for an example.
     #[must_use]
     pub const fn len(&self) -> usize {
         match self.source {
@@ -157,13 +163,13 @@ impl<'a> SizeClasses<'a> {
         }
     }
 
-    /// Whether there are none.
+    /// Whether there are none. See [`SizeClasses`] for an example.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The length of the class at `index`, if there is one.
+    /// The length of the class at `index`, if there is one. See [`ResourceInfo`] for an example.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<usize> {
         match self.source {
@@ -172,7 +178,7 @@ impl<'a> SizeClasses<'a> {
         }
     }
 
-    /// The lengths from the smallest to the largest.
+    /// The lengths from the smallest to the largest. See [`SizeClasses`] for an example.
     pub fn iter(&self) -> impl Iterator<Item = usize> + use<'a> {
         let classes = *self;
         (0..classes.len()).map_while(move |index| classes.get(index))

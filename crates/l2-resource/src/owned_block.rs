@@ -56,6 +56,25 @@ pub struct OwnedBlock<R: MemoryResource> {
 impl<R: MemoryResource> OwnedBlock<R> {
     /// A block for `layout` with unspecified contents.
     ///
+    /// ```
+    /// use core::alloc::Layout;
+    /// use std::alloc::System;
+    /// use stratalloc_resource::{FromGlobal, MemoryResource, OwnedBlock};
+    ///
+    /// let mut block = OwnedBlock::new(FromGlobal::new(&System), Layout::new::<u64>())?;
+    /// block.as_uninit_mut()[0].write(7);
+    /// // SAFETY: just written.
+    /// assert_eq!(unsafe { block.as_uninit()[0].assume_init() }, 7);
+    /// assert!(!block.is_empty() && block.align().bytes() == 8);
+    /// assert_eq!(block.resource().info().name, "global");
+    ///
+    /// // Taken apart, to travel as words, and put together again.
+    /// let (memory, align, resource) = block.into_parts();
+    /// // SAFETY: the parts of one block, each used once.
+    /// drop(unsafe { OwnedBlock::from_parts(memory, align, resource) });
+    /// # Ok::<(), stratalloc_resource::AllocError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Those of [`MemoryResource::allocate`].
@@ -64,7 +83,7 @@ impl<R: MemoryResource> OwnedBlock<R> {
         Ok(Self { block, align: Alignment::from_layout(layout), resource })
     }
 
-    /// A block for `layout` full of zeros.
+    /// A block for `layout` full of zeros. See [`OwnedBlock`] for an example.
     ///
     /// # Errors
     ///
@@ -74,7 +93,7 @@ impl<R: MemoryResource> OwnedBlock<R> {
         Ok(Self { block, align: Alignment::from_layout(layout), resource })
     }
 
-    /// The owner of a block that was made by other means.
+    /// The owner of a block that was made by other means. See [`new`](Self::new) for an example.
     ///
     /// # Safety
     ///
@@ -84,7 +103,7 @@ impl<R: MemoryResource> OwnedBlock<R> {
         Self { block, align, resource }
     }
 
-    /// Gives up ownership; the caller releases the block.
+    /// Gives up ownership; the caller releases the block. See [`new`](Self::new) for an example.
     #[must_use = "the block leaks unless it is released"]
     pub fn into_parts(self) -> (MemoryBlock, Alignment, R) {
         let this = ManuallyDrop::new(self);
@@ -95,37 +114,37 @@ impl<R: MemoryResource> OwnedBlock<R> {
         (this.block, this.align, resource)
     }
 
-    /// The first byte. Valid until the block is resized or dropped.
+    /// The first byte. Valid until the block is resized or dropped. See [`OwnedBlock`] for an example.
     #[must_use]
     pub const fn as_ptr(&self) -> *mut u8 {
         self.block.as_ptr()
     }
 
-    /// The real size.
+    /// The real size. See [`OwnedBlock`] for an example.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.block.len()
     }
 
-    /// Whether it has no bytes.
+    /// Whether it has no bytes. See [`new`](Self::new) for an example.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.block.is_empty()
     }
 
-    /// The alignment that was asked for; kept by [`try_resize`](Self::try_resize).
+    /// The alignment that was asked for; kept by [`try_resize`](Self::try_resize). See [`new`](Self::new) for an example.
     #[must_use]
     pub const fn align(&self) -> Alignment {
         self.align
     }
 
-    /// Where the bytes come from.
+    /// Where the bytes come from. See [`new`](Self::new) for an example.
     #[must_use]
     pub const fn resource(&self) -> &R {
         &self.resource
     }
 
-    /// The bytes, of which the resource promises no value.
+    /// The bytes, of which the resource promises no value. See [`new`](Self::new) for an example.
     #[must_use]
     pub const fn as_uninit(&self) -> &[MaybeUninit<u8>] {
         // SAFETY:
@@ -134,14 +153,14 @@ impl<R: MemoryResource> OwnedBlock<R> {
         unsafe { slice::from_raw_parts(self.block.as_ptr().cast(), self.block.len()) }
     }
 
-    /// The bytes, to be written.
+    /// The bytes, to be written. See [`new`](Self::new) for an example.
     #[must_use]
     pub const fn as_uninit_mut(&mut self) -> &mut [MaybeUninit<u8>] {
         // SAFETY: as for `as_uninit`; `&mut self` makes it the only access.
         unsafe { slice::from_raw_parts_mut(self.block.as_ptr().cast(), self.block.len()) }
     }
 
-    /// Changes the size, in place or by moving; keeps the bytes that both sizes have.
+    /// Changes the size, in place or by moving; keeps the bytes that both sizes have. See [`OwnedBlock`] for an example.
     ///
     /// # Errors
     ///

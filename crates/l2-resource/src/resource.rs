@@ -21,8 +21,18 @@ use crate::{Alignment, AllocError, MemoryBlock, ResourceId, ResourceInfo};
 /// let layout = Layout::from_size_align(100, 64).unwrap();
 /// let block = resource.allocate(layout)?;
 /// assert!(block.len() >= 100 && block.address() % 64 == 0);
+/// let align = Alignment::from_layout(layout);
+/// // SAFETY: live, from this resource, with this alignment; only the result is used.
+/// let block = unsafe { resource.reallocate(block, 5000, align) }?;
 /// // SAFETY: the block is live, came from this resource, and was requested with this alignment.
-/// unsafe { resource.deallocate(block, Alignment::from_layout(layout)) };
+/// unsafe { resource.deallocate(block, align) };
+///
+/// let zeros = resource.allocate_zeroed(Layout::new::<u64>())?;
+/// let same: &dyn MemoryResource = &FromGlobal::new(&System);
+/// assert!(resource.is_equal(same) && resource.identity() == same.identity());
+/// // SAFETY: live, with this alignment, and what one resource made an equal one may release.
+/// unsafe { same.deallocate(zeros, Alignment::of::<u64>()) };
+/// assert_eq!(resource.info().name, "global");
 /// # Ok::<(), stratalloc_resource::AllocError>(())
 /// ```
 ///
@@ -85,14 +95,14 @@ use crate::{Alignment, AllocError, MemoryBlock, ResourceId, ResourceInfo};
 /// An implementation documents the cost of each operation. `is_equal`, `identity` and `info` are a few
 /// instructions. The provided `reallocate` and `allocate_zeroed` cost what the other two do and a pass over the bytes.
 pub unsafe trait MemoryResource {
-    /// A block for `layout`, with unspecified contents.
+    /// A block for `layout`, with unspecified contents. See [`MemoryResource`] for an example.
     ///
     /// # Errors
     ///
     /// Why there is none; see [`AllocError`].
     fn allocate(&self, layout: Layout) -> Result<MemoryBlock, AllocError>;
 
-    /// Takes a block back.
+    /// Takes a block back. See [`MemoryResource`] for an example.
     ///
     /// # Safety
     ///
@@ -103,6 +113,7 @@ pub unsafe trait MemoryResource {
     unsafe fn deallocate(&self, block: MemoryBlock, align: Alignment);
 
     /// Changes the size of a block, in place or by moving it. Growth leaves the new bytes unspecified.
+    /// See [`MemoryResource`] for an example.
     ///
     /// A `new_size` of 0 is a size like any other: the block shrinks, and has still to be released.
     ///
@@ -126,7 +137,7 @@ pub unsafe trait MemoryResource {
         unsafe { reallocate_by_moving(self, block, new_size, align) }
     }
 
-    /// A block for `layout` whose `len` bytes are all zero.
+    /// A block for `layout` whose `len` bytes are all zero. See [`MemoryResource`] for an example.
     ///
     /// # Errors
     ///
@@ -140,10 +151,10 @@ pub unsafe trait MemoryResource {
         Ok(block)
     }
 
-    /// Which pool of memory this is. The same for every handle to it, before and after moves.
+    /// Which pool of memory this is. The same for every handle to it, before and after moves. See [`MemoryResource`] for an example.
     fn identity(&self) -> ResourceId;
 
-    /// Whether blocks of this resource may be handed back through `other`, and the other way round.
+    /// Whether blocks of this resource may be handed back through `other`, and the other way round. See [`MemoryResource`] for an example.
     ///
     /// Where it is false, a block has to reach its own resource some other way. An implementation that overrides
     /// the comparison of identities keeps it reflexive and symmetric.
@@ -151,13 +162,31 @@ pub unsafe trait MemoryResource {
         self.identity() == other.identity()
     }
 
-    /// Name, limits and habits.
+    /// Name, limits and habits. See [`MemoryResource`] for an example.
     fn info(&self) -> ResourceInfo<'_>;
 }
 
 /// Changes the size of a block by the plain means: a new block, a copy, a release.
 ///
 /// For implementations of [`MemoryResource::reallocate`] that can do better only sometimes.
+///
+/// ```
+/// use core::alloc::Layout;
+/// use std::alloc::System;
+/// use stratalloc_resource::{Alignment, FromGlobal, MemoryResource, reallocate_by_moving};
+///
+/// let system = FromGlobal::new(&System);
+/// let block = system.allocate(Layout::new::<u64>())?;
+/// // SAFETY: live, and eight bytes long.
+/// unsafe { block.as_ptr().write(7) };
+/// // SAFETY: live, of this resource and alignment; only the result is used.
+/// let moved = unsafe { reallocate_by_moving(&system, block, 1000, Alignment::of::<u64>()) }?;
+/// // SAFETY: live; the contents came along.
+/// assert_eq!(unsafe { moved.as_ptr().read() }, 7);
+/// // SAFETY: live, with this alignment; not used any more.
+/// unsafe { system.deallocate(moved, Alignment::of::<u64>()) };
+/// # Ok::<(), stratalloc_resource::AllocError>(())
+/// ```
 ///
 /// # Errors
 ///

@@ -37,12 +37,25 @@ pub(crate) const HUGE_PAGE: usize = 2 << 20;
 /// Largest request served from slabs, in bytes: above it a slab would hold a single block.
 pub(crate) const SLAB_MAX: usize = 32 << 10;
 /// Upper edge of the small domain, in bytes: the largest run, one whole chunk.
+///
+/// ```
+/// use stratalloc_heap::layout::{DOMAIN_ALIGN_MAX, LARGE_MAX, MEDIUM_MAX, SMALL_MAX};
+///
+/// let domain = |size: usize, align: usize| match size {
+///     _ if align > DOMAIN_ALIGN_MAX => "the system",
+///     ..=SMALL_MAX => "small",
+///     ..=MEDIUM_MAX => "medium",
+///     ..=LARGE_MAX => "large",
+///     _ => "huge",
+/// };
+/// assert_eq!((domain(100, 16), domain(5 << 20, 16), domain(2 << 30, 16)), ("small", "medium", "huge"));
+/// ```
 pub const SMALL_MAX: usize = CHUNK;
-/// Upper edge of the medium domain, in bytes: the largest buddy block, one whole area.
+/// Upper edge of the medium domain, in bytes: the largest buddy block, one whole area. See [`SMALL_MAX`] for an example.
 pub const MEDIUM_MAX: usize = AREA;
-/// Upper edge of the large domain, in bytes; above it a block is huge.
+/// Upper edge of the large domain, in bytes; above it a block is huge. See [`SMALL_MAX`] for an example.
 pub const LARGE_MAX: usize = 1 << 30;
-/// Alignments above this (in bytes) are served by the operating system's layer.
+/// Alignments above this (in bytes) are served by the operating system's layer. See [`SMALL_MAX`] for an example.
 pub const DOMAIN_ALIGN_MAX: usize = WIDE as usize * SLICE;
 
 const _: () = assert!(CHUNK / GRANULE == 64, "one word of granules describes a chunk");

@@ -14,6 +14,16 @@ use crate::{Heap, api, validate};
 /// The process heap as a resource: a value without size, the same heap for every copy.
 ///
 /// Thread-safe; see [`allocate`](crate::allocate) for cost and re-entrancy.
+///
+/// ```
+/// use stratalloc_heap::ProcessHeap;
+/// use stratalloc_resource::Allocator;
+///
+/// let sum = Allocator::new(ProcessHeap).try_alloc_slice_copy(&[1_u64, 2, 3])?;
+/// // SAFETY: live until the process ends: nobody gives it back.
+/// assert_eq!(unsafe { sum.as_ref() }.iter().sum::<u64>(), 6);
+/// # Ok::<(), stratalloc_resource::AllocError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ProcessHeap;
 

@@ -63,10 +63,12 @@ const CHECKED: bool = cfg!(any(debug_assertions, feature = "checked"));
 ///
 /// ```
 /// use core::alloc::Layout;
-/// use stratalloc_heap::SmallObject;
+/// use stratalloc_heap::{Heap, SmallObject};
 /// use stratalloc_resource::{Alignment, AllocError, MemoryResource};
 ///
 /// let small = SmallObject::new()?.with_max_size(256);
+/// assert_eq!((small.max_size(), small.max_align().bytes()), (256, 256));
+/// assert!(SmallObject::<Heap>::MAX_SIZE == 32 << 10 && small.heap().footprint() == 0);
 /// let block = small.allocate(Layout::new::<[u8; 200]>())?;
 /// assert!((208..=256).contains(&block.len()));
 /// assert_eq!(small.allocate(Layout::new::<[u8; 257]>()), Err(AllocError::Unsupported));
@@ -83,6 +85,7 @@ pub struct SmallObject<H = Heap> {
 
 impl SmallObject {
     /// The small domain of a new heap: up to [`MAX_SIZE`](Self::MAX_SIZE), nothing shared with other heaps, all freed with the value.
+    /// See [`SmallObject`] for an example.
     ///
     /// # Errors
     ///
@@ -114,7 +117,7 @@ impl SmallObject<ProcessHeap> {
 }
 
 impl<H> SmallObject<H> {
-    /// The largest request that any value serves: 32 KiB, above which a slab would hold a single block.
+    /// The largest request that any value serves: 32 KiB, above which a slab would hold a single block. See [`SmallObject`] for an example.
     pub const MAX_SIZE: usize = SLAB_MAX;
 
     /// The small domain of `heap`.
@@ -122,7 +125,7 @@ impl<H> SmallObject<H> {
         Self { heap, max_size: SLAB_MAX }
     }
 
-    /// Refuses requests above `bytes`, of which 1 to [`MAX_SIZE`](Self::MAX_SIZE) are taken. An example is at the type.
+    /// Refuses requests above `bytes`, of which 1 to [`MAX_SIZE`](Self::MAX_SIZE) are taken. See [`SmallObject`] for an example.
     #[must_use]
     pub const fn with_max_size(mut self, bytes: usize) -> Self {
         self.max_size = match bytes {
@@ -133,14 +136,14 @@ impl<H> SmallObject<H> {
         self
     }
 
-    /// The largest request that is served.
+    /// The largest request that is served. See [`SmallObject`] for an example.
     #[must_use]
     pub const fn max_size(&self) -> usize {
         self.max_size
     }
 
     /// The largest alignment: the largest power of two that is no larger than the largest request, so that no block is more than twice
-    /// that.
+    /// that. See [`SmallObject`] for an example.
     #[must_use]
     pub const fn max_align(&self) -> Alignment {
         match Alignment::new(1 << self.max_size.ilog2()) {
@@ -149,7 +152,7 @@ impl<H> SmallObject<H> {
         }
     }
 
-    /// The heap whose small domain this is.
+    /// The heap whose small domain this is. See [`SmallObject`] for an example.
     #[must_use]
     pub const fn heap(&self) -> &H {
         &self.heap

@@ -10,7 +10,7 @@ use crate::small::{home, mixed, pool};
 use crate::usage::{self, Domain};
 use crate::{os, region};
 
-/// Counters of one domain. Sizes in bytes, of blocks as handed out (rounded up).
+/// Counters of one domain. Sizes in bytes, of blocks as handed out (rounded up). See [`statistics`] for an example.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DomainStatistics {
     /// Blocks handed out since the start.
@@ -25,7 +25,7 @@ pub struct DomainStatistics {
     pub peak_bytes: u64,
 }
 
-/// Counters of one size class.
+/// Counters of one size class. See [`statistics`] for an example.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClassStatistics {
     /// Block size in bytes; 0 for a number that is no class.
@@ -38,7 +38,7 @@ pub struct ClassStatistics {
     pub slabs: u64,
 }
 
-/// What the process heap holds and did.
+/// What the process heap holds and did. See [`statistics`] for an example.
 #[derive(Clone, Copy, Debug)]
 pub struct Statistics {
     /// Up to 1 MiB: slabs and runs.
@@ -139,6 +139,18 @@ pub(crate) fn slabs() -> impl Iterator<Item = (u32, State)> {
 /// Fills `out`. O(slabs + threads); other threads may go on, then the figures are a moment's approximation. Exact at rest, but for
 /// three figures of slabs: `allocations` counts a block once per way from its slab into a bin, not each time a sized free put it
 /// back in front; `peak_bytes` is kept to 64 KiB per thread; and a block above 32 KiB of a slab counts as one of 32.
+///
+/// ```
+/// use stratalloc_heap::{ClassStatistics, DomainStatistics, Statistics, allocate, statistics};
+///
+/// let _blocks = (allocate(100), allocate(3 << 20)); // never given back
+/// let mut now = Statistics::default();
+/// statistics(&mut now);
+/// let medium: DomainStatistics = now.medium;
+/// assert!(medium.live_bytes >= 3 << 20 && now.committed_bytes >= medium.live_bytes);
+/// let of_112: Option<&ClassStatistics> = now.classes.iter().find(|class| class.size == 112);
+/// assert!(of_112.is_some_and(|class| class.live >= 1));
+/// ```
 pub fn statistics(out: &mut Statistics) {
     *out = Statistics::default();
     let in_bins = sum_heaps(out);

@@ -2,7 +2,7 @@
 
 use stratalloc_primitives::primitive::atomic::{AtomicUsize, Ordering};
 
-/// A knob that configuration may set.
+/// A knob that configuration may set. See [`configure`] for an example.
 #[derive(Debug)]
 pub struct Knob {
     /// Name in `STRATALLOC_CONF`; in upper case behind `STRATALLOC_` the name of its own variable.
@@ -19,7 +19,7 @@ pub struct Knob {
 }
 
 impl Knob {
-    /// The value in force.
+    /// The value in force. See [`configure`] for an example.
     pub fn get(&self) -> usize {
         self.value.load(Ordering::Relaxed)
     }
@@ -37,7 +37,7 @@ static PURGE_FLOOR: AtomicUsize = AtomicUsize::new(DEFAULT_PURGE_FLOOR);
 static PURGE_DIVISOR: AtomicUsize = AtomicUsize::new(DEFAULT_PURGE_DIVISOR);
 static PURGE_DELAY: AtomicUsize = AtomicUsize::new(DEFAULT_PURGE_DELAY);
 
-/// Every knob, in the order of the documentation.
+/// Every knob, in the order of the documentation. See [`configure`] for an example.
 pub static KNOBS: [Knob; 4] = [
     Knob {
         key: "thp_threshold",
@@ -89,7 +89,7 @@ pub(crate) fn purge_delay_ms() -> u64 {
     PURGE_DELAY.load(Ordering::Relaxed) as u64
 }
 
-/// Why a configuration was not taken.
+/// Why a configuration was not taken. See [`configure`] for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConfigError {
     /// No knob has this name.
@@ -102,6 +102,16 @@ pub enum ConfigError {
 
 /// Sets one knob. Values are decimal numbers, optionally with `k`, `m`, `g`, `t` (powers of 1024); `max` is the largest value.
 /// Never allocates; takes effect for what happens afterwards.
+///
+/// ```
+/// use stratalloc_heap::{ConfigError, KNOBS, configure};
+///
+/// configure(b"purge_floor", b"16m").unwrap();
+/// let floor = KNOBS.iter().find(|knob| knob.key == "purge_floor").unwrap();
+/// assert_eq!((floor.get(), floor.default), (16 << 20, 2 << 20));
+/// assert_eq!(configure(b"purge_divisor", b"0"), Err(ConfigError::OutOfRange));
+/// assert_eq!(configure(b"colour", b"1"), Err(ConfigError::UnknownKey));
+/// ```
 pub fn configure(key: &[u8], value: &[u8]) -> Result<(), ConfigError> {
     let Some(knob) = KNOBS.iter().find(|knob| knob.key.as_bytes().eq_ignore_ascii_case(key)) else {
         return Err(ConfigError::UnknownKey);

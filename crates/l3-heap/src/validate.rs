@@ -33,6 +33,13 @@ fn equal(
 
 /// Checks every slab, chunk, area and thread heap. O(touched memory / 16 KiB + free blocks). Other threads must not use the heap
 /// meanwhile, or the check may report what it caught in the middle of a change.
+///
+/// ```
+/// let block = stratalloc_heap::allocate(100);
+/// stratalloc_heap::validate().unwrap();
+/// # // SAFETY: live; not used any more.
+/// # unsafe { stratalloc_heap::deallocate(block) };
+/// ```
 pub fn validate() -> Result<(), Violation> {
     for index in 0..region::area_count() {
         if region::touched_limit(index) == 0 {

@@ -146,11 +146,12 @@ pub(crate) fn free(slab: &'static Slab, block: *mut u8) {
 ///
 /// ```
 /// use core::alloc::Layout;
+/// use stratalloc_heap::Heap;
 /// use stratalloc_resource::{AllocError, MemoryResource};
 ///
-/// let heap = stratalloc_heap::Heap::new().ok_or(AllocError::OutOfMemory)?;
+/// let heap = Heap::new().ok_or(AllocError::OutOfMemory)?;
 /// let block = heap.allocate(Layout::new::<[u64; 100]>())?;
-/// assert!(block.len() >= 800);
+/// assert!(block.len() >= 800 && heap.footprint() >= block.len());
 /// drop(heap); // frees the block, and all others, at once
 /// # Ok::<(), AllocError>(())
 /// ```
@@ -160,6 +161,7 @@ pub struct Heap {
 
 impl Heap {
     /// A new, empty heap. `None` when 1023 exist already, or without memory for the region. Takes memory only when used.
+    /// See [`Heap`] for an example.
     #[must_use]
     pub fn new() -> Option<Self> {
         if !region::ready() {
@@ -179,7 +181,7 @@ impl Heap {
         self.number
     }
 
-    /// Bytes of address space in chunks that belong to this heap alone.
+    /// Bytes of address space in chunks that belong to this heap alone. See [`Heap`] for an example.
     #[must_use]
     pub fn footprint(&self) -> usize {
         let mut bytes = 0;

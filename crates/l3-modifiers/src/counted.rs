@@ -164,7 +164,7 @@ const fn index(cause: AllocError) -> usize {
 }
 
 impl<R> Counted<R> {
-    /// Counts what `inner` hands out and takes back. An example is at the type.
+    /// Counts what `inner` hands out and takes back. See [`Counted`] for an example.
     #[must_use]
     pub const fn new(inner: R) -> Self {
         Self {
@@ -191,7 +191,7 @@ impl<R> Counted<R> {
         &self.inner
     }
 
-    /// The counters now. An example is at the type.
+    /// The counters now. See [`Counted`] for an example.
     #[must_use]
     pub fn counts(&self) -> Counts {
         let read = |counter: &AtomicUsize| counter.load(Relaxed);

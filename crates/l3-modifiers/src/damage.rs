@@ -9,7 +9,7 @@ use core::ptr::null_mut;
 // Not the loom switch: the hook is a setting, not part of a protocol.
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-/// What is wrong with a block.
+/// What is wrong with a block. See [`Damage`] for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DamageKind {
@@ -45,13 +45,13 @@ pub struct Damage {
 }
 
 impl Damage {
-    /// The block of `size` bytes at `address`, as its resource or its releaser knows it. An example is at the type.
+    /// The block of `size` bytes at `address`, as its resource or its releaser knows it. See [`Damage`] for an example.
     #[must_use]
     pub const fn new(resource: &'static str, kind: DamageKind, address: usize, size: usize) -> Self {
         Self { resource, kind, address, size, offset: None }
     }
 
-    /// The same with the first overwritten byte, counted from the block's start. An example is at the type.
+    /// The same with the first overwritten byte, counted from the block's start. See [`Damage`] for an example.
     #[must_use]
     pub const fn with_offset(mut self, offset: isize) -> Self {
         self.offset = Some(offset);
@@ -121,6 +121,7 @@ impl fmt::Display for Damage {
 impl core::error::Error for Damage {}
 
 /// What is called with each damage. It may panic or end the process; if it returns, the block is not used again.
+/// See [`set_damage_hook`] for an example.
 pub type DamageHook = fn(&Damage);
 
 // Null, or a `DamageHook`.

@@ -88,7 +88,7 @@ pub struct Guarded<R> {
 struct GuardedKind;
 
 impl<R> Guarded<R> {
-    /// Guards what `inner` hands out. An example is at the type.
+    /// Guards what `inner` hands out. See [`Guarded`] for an example.
     #[must_use]
     pub const fn new(inner: R) -> Self {
         Self { inner }
@@ -106,7 +106,7 @@ impl<R> Guarded<R> {
         &self.inner
     }
 
-    /// Whether a live block is undamaged. An example is at the type.
+    /// Whether a live block is undamaged. See [`Guarded`] for an example.
     ///
     /// # Errors
     ///

@@ -61,19 +61,19 @@ pub struct Segregate<const N: usize, A, B> {
 struct SegregateKind<const N: usize>;
 
 impl<const N: usize, A, B> Segregate<N, A, B> {
-    /// `small` up to `N` bytes, `large` above. An example is at the type.
+    /// `small` up to `N` bytes, `large` above. See [`Segregate`] for an example.
     #[must_use]
     pub const fn new(small: A, large: B) -> Self {
         Self { small, large }
     }
 
-    /// The resource for requests of up to `N` bytes. An example is at the type.
+    /// The resource for requests of up to `N` bytes. See [`Segregate`] for an example.
     #[must_use]
     pub const fn small(&self) -> &A {
         &self.small
     }
 
-    /// The resource for requests above `N` bytes. An example is at the type.
+    /// The resource for requests above `N` bytes. See [`Segregate`] for an example.
     #[must_use]
     pub const fn large(&self) -> &B {
         &self.large

@@ -25,7 +25,7 @@ fn config() -> Config {
 }
 
 fn memory(len: usize) -> Vec<MaybeUninit<u8>> {
-    vec![MaybeUninit::uninit(); len]
+    Box::new_uninit_slice(len).into_vec()
 }
 
 fn buddy(memory: &mut [MaybeUninit<u8>]) -> Buddy<'_> {

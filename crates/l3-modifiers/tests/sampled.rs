@@ -164,7 +164,7 @@ proptest! {
     fn the_observer_knows_exactly_the_live_samples(
         len in 200_usize..60_000, interval in prop_oneof![Just(0_usize), 1_usize..5000], seed: u64, ops in model::ops(),
     ) {
-        let mut bytes = vec![MaybeUninit::uninit(); len];
+        let mut bytes = Box::new_uninit_slice(len).into_vec();
         let heard = Heard::default();
         let sampled: Sampled<Tlsf<'_>, _, 64> =
             Sampled::with_seed(Tlsf::over(&mut bytes).unwrap(), &heard, interval, seed);

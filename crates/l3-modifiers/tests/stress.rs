@@ -5,7 +5,6 @@
 #![cfg(not(any(loom, miri)))]
 
 use core::alloc::Layout;
-use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use core::time::Duration;
 use std::alloc::System;
@@ -157,7 +156,7 @@ fn lock_free_pool_with_two_makers() {
 
 #[test]
 fn thread_caches_over_a_lock() {
-    let mut bytes = vec![MaybeUninit::uninit(); 1 << 20];
+    let mut bytes = Box::new_uninit_slice(1 << 20).into_vec();
     let counted = Counted::new(Locked::new(Tlsf::<'_, 24, 32>::over(&mut bytes).unwrap()));
     let cached = ThreadCached::with_limits(&counted, CacheLimits::DEFAULT.with_depot_bytes(8192));
     let mine = cached.handle();

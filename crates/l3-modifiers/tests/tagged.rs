@@ -23,7 +23,7 @@ const AUDIO: MemoryTag = MemoryTag::new(1);
 const VIDEO: MemoryTag = MemoryTag::new(2);
 
 fn memory(len: usize) -> Vec<MaybeUninit<u8>> {
-    vec![MaybeUninit::uninit(); len]
+    Box::new_uninit_slice(len).into_vec()
 }
 
 fn layout(size: usize) -> Layout {

@@ -23,7 +23,7 @@ mod model;
 type Shared<'m> = ThreadCached<Locked<Tlsf<'m>>>;
 
 fn memory(len: usize) -> Vec<MaybeUninit<u8>> {
-    vec![MaybeUninit::uninit(); len]
+    Box::new_uninit_slice(len).into_vec()
 }
 
 fn layout(size: usize) -> Layout {

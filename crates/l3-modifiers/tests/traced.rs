@@ -235,7 +235,7 @@ proptest! {
 
     #[test]
     fn a_reader_knows_exactly_what_is_live(len in 200_usize..60_000, ops in model::ops()) {
-        let mut bytes = vec![MaybeUninit::uninit(); len];
+        let mut bytes = Box::new_uninit_slice(len).into_vec();
         // Room for all that is released at the end without a look.
         let ring = Ring::<256>::new();
         let traced = Traced::new(Tlsf::<'_, 24, 32>::over(&mut bytes).unwrap(), &ring);

@@ -15,7 +15,7 @@ use stratalloc_resource::{Alignment, MemoryBlock};
 /// Whether this build looks for misuse.
 pub(crate) const CHECKED: bool = cfg!(any(debug_assertions, feature = "checked"));
 
-/// Which rule was broken.
+/// Which rule was broken. See [`Inspect`] for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MisuseKind {
@@ -48,6 +48,8 @@ pub enum MisuseKind {
 ///
 /// let misuse = Misuse::new("pool", MisuseKind::DoubleRelease, 0x1000);
 /// assert_eq!(misuse.to_string(), "pool: the block at 0x1000 is released, but not live");
+/// assert_eq!((misuse.resource(), misuse.address()), ("pool", 0x1000));
+/// assert!(matches!(misuse.kind(), MisuseKind::DoubleRelease));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Misuse {
@@ -57,25 +59,25 @@ pub struct Misuse {
 }
 
 impl Misuse {
-    /// The misuse of the block at `address` of a resource with this name.
+    /// The misuse of the block at `address` of a resource with this name. See [`Misuse`] for an example.
     #[must_use]
     pub const fn new(resource: &'static str, kind: MisuseKind, address: usize) -> Self {
         Self { resource, kind, address }
     }
 
-    /// The name of the resource that noticed.
+    /// The name of the resource that noticed. See [`Misuse`] for an example.
     #[must_use]
     pub const fn resource(&self) -> &'static str {
         self.resource
     }
 
-    /// Which rule was broken.
+    /// Which rule was broken. See [`Misuse`] for an example.
     #[must_use]
     pub const fn kind(&self) -> MisuseKind {
         self.kind
     }
 
-    /// Where the block starts.
+    /// Where the block starts. See [`Misuse`] for an example.
     #[must_use]
     pub const fn address(&self) -> usize {
         self.address
@@ -136,6 +138,7 @@ impl core::error::Error for Misuse {}
 /// ```
 pub trait Inspect {
     /// What would be wrong with handing back `block`, which may be anything at all. Nothing is changed or reported.
+    /// See [`Inspect`] for an example.
     ///
     /// # Errors
     ///
@@ -144,6 +147,7 @@ pub trait Inspect {
 }
 
 /// What is called with each misuse. It may panic; if it returns, the resource ignores the call that was wrong.
+/// See [`set_misuse_hook`] for an example.
 pub type MisuseHook = fn(&Misuse);
 
 // Null, or a `MisuseHook`.

@@ -86,6 +86,7 @@ struct RangeKind;
 
 impl ReservedRange {
     /// Reserves at least `bytes` bytes of addresses, rounded up to pages, and a guard page on each side.
+    /// See the [module](self) for an example.
     ///
     /// # Errors
     ///

@@ -4,28 +4,19 @@
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicPtr, Ordering};
 use std::os::unix::process::ExitStatusExt;
-use std::process::Command;
+
+#[path = "child/this_program.rs"]
+mod this_program;
 
 use stratalloc_platform::stack::call_on;
 use stratalloc_strategies::fiber_stacks::{
     FiberStack, FiberStacks, FiberStacksConfig, Guards, report_overflows,
 };
+use this_program::this_program;
 
 const SIGSEGV: i32 = 11;
 /// Names the test whose overflow this process is to commit.
 const VARIABLE: &str = "STRATALLOC_OVERFLOW";
-
-/// This test program again; under an emulator, where cargo starts tests by one.
-fn this_program() -> Command {
-    let architecture = std::env::consts::ARCH.to_uppercase();
-    let runner = std::env::var(format!("CARGO_TARGET_{architecture}_UNKNOWN_LINUX_GNU_RUNNER"));
-    let runner = runner.unwrap_or_default();
-    let program = std::env::current_exe().unwrap();
-    let Some((emulator, arguments)) = runner.split_once(' ') else { return Command::new(program) };
-    let mut command = Command::new(emulator);
-    command.args(arguments.split(' ')).arg(program);
-    command
-}
 
 /// Ten stacks, with guards of the kind of this name.
 fn config_of(kind: &str) -> FiberStacksConfig {

@@ -10,7 +10,9 @@
 
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
-use std::process::Command;
+
+#[path = "child/this_program.rs"]
+mod this_program;
 
 use stratalloc_resource::{Alignment, MemoryBlock, MemoryResource};
 use stratalloc_strategies::frame::{Frame, Safety};
@@ -19,6 +21,7 @@ use stratalloc_strategies::pool::{Pool, PoolConfig};
 use stratalloc_strategies::slab::{Slab, SlabConfig};
 use stratalloc_strategies::stack::Stack;
 use stratalloc_strategies::{Misuse, set_misuse_hook};
+use this_program::this_program;
 
 /// Names the case that a child runs.
 const CASE: &str = "STRATALLOC_MISUSE_CASE";
@@ -372,10 +375,8 @@ fn child() {
 
 /// What a child said, with each address as `0x…`.
 fn report_of(case: &Case) -> (bool, String) {
-    let program = std::env::current_exe().unwrap();
     let arguments = ["--exact", "child", "--nocapture", "--test-threads=1"];
-    let output =
-        Command::new(program).args(arguments).env(CASE, case.name).env("RUST_BACKTRACE", "0").output();
+    let output = this_program().args(arguments).env(CASE, case.name).env("RUST_BACKTRACE", "0").output();
     let output = output.unwrap();
     let said = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
     let mut parts = said.split("0x");
@@ -406,9 +407,8 @@ fn each_broken_contract_ends_with_its_report() {
 #[cfg_attr(miri, ignore = "starts processes")]
 fn a_hook_that_returns_makes_wrong_calls_harmless() {
     if std::env::var(CASE).is_err() {
-        let program = std::env::current_exe().unwrap();
         let arguments = ["--exact", "a_hook_that_returns_makes_wrong_calls_harmless"];
-        assert!(Command::new(program).args(arguments).env(CASE, "hook").status().unwrap().success());
+        assert!(this_program().args(arguments).env(CASE, "hook").status().unwrap().success());
         return;
     }
     // In a process of its own: the hook is everybody's.

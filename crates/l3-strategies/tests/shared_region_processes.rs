@@ -8,10 +8,14 @@ extern crate alloc;
 use alloc::ffi::CString;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
+
+#[path = "child/this_program.rs"]
+mod this_program;
 
 use stratalloc_resource::Validate;
 use stratalloc_strategies::shared_region::{Message, SharedRegion};
+use this_program::this_program;
 
 /// The role of a child, and where its region is.
 const ROLE: &str = "STRATALLOC_SHARED_ROLE";
@@ -28,7 +32,7 @@ struct Process(Child);
 impl Process {
     fn start(role: &str, region: &SharedRegion) -> Self {
         let place = format!("/proc/{}/fd/{}", std::process::id(), region.descriptor().unwrap());
-        let mut command = Command::new(std::env::current_exe().unwrap());
+        let mut command = this_program();
         let command = command.args(["--exact", "child", "--nocapture"]).env(ROLE, role).env(PLACE, place);
         Self(command.stdout(Stdio::null()).spawn().unwrap())
     }

@@ -27,7 +27,7 @@ fn config() -> Config {
 }
 
 fn memory(len: usize) -> Vec<MaybeUninit<u8>> {
-    vec![MaybeUninit::uninit(); len]
+    Box::new_uninit_slice(len).into_vec()
 }
 
 fn layout(size: usize, align: usize) -> Layout {

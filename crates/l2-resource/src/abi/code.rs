@@ -81,20 +81,20 @@ impl ErrorCode {
         Self(number)
     }
 
-    /// The number.
+    /// The number. See [`ErrorCode`] for an example.
     #[must_use]
     pub const fn get(self) -> i32 {
         self.0
     }
 
-    /// The code without a tag, as the constants are.
+    /// The code without a tag, as the constants are. See [`ErrorCode`] for an example.
     #[must_use]
     pub const fn kind(self) -> Self {
         Self(self.0 & 0xFF)
     }
 
     /// The failure; `None` for [`OK`](Self::OK). A misuse, and whatever is not known here, is a refusal in Rust's terms:
-    /// [`NotOwned`](AllocError::NotOwned) or [`Unsupported`](AllocError::Unsupported).
+    /// [`NotOwned`](AllocError::NotOwned) or [`Unsupported`](AllocError::Unsupported). See [`ErrorCode`] for an example.
     #[must_use]
     pub const fn alloc_error(self) -> Option<AllocError> {
         Some(match self.kind() {

@@ -57,6 +57,7 @@ impl<R: MemoryResource> ExportedResource<R> {
 
     /// `resource` behind a table. It has to stay at its place as long as its [`raw`](Self::raw) pointer is used, also by a
     /// [`ForeignResource`](super::ForeignResource) and by what took memory from that; who makes one of those promises it.
+    /// See [`ExportedResource`] for an example.
     #[must_use]
     pub const fn new(resource: R) -> Self {
         Self { raw: RawResource { table: &Self::TABLE }, resource }
@@ -69,6 +70,7 @@ impl<R: MemoryResource> ExportedResource<R> {
     }
 
     /// What others get: good until the value moves or ends, on the threads on which `R` may be used.
+    /// See [`ExportedResource`] for an example.
     #[must_use]
     pub const fn raw(&self) -> ptr::NonNull<RawResource> {
         // Of the whole value, so that the functions may come back from it to the resource.

@@ -28,7 +28,7 @@ pub struct FromGlobal<'a, A: GlobalAlloc + 'static> {
 }
 
 impl<'a, A: GlobalAlloc + 'static> FromGlobal<'a, A> {
-    /// The resource over `allocator`.
+    /// The resource over `allocator`. See [`FromGlobal`] for an example.
     #[must_use]
     pub const fn new(allocator: &'a A) -> Self {
         Self { allocator }

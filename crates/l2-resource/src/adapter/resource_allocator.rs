@@ -14,7 +14,7 @@ use crate::{Alignment, MemoryBlock, MemoryResource};
 ///
 /// ```
 /// use std::alloc::{GlobalAlloc, Layout, System};
-/// use stratalloc_resource::{FromGlobal, ResourceAllocator};
+/// use stratalloc_resource::{FromGlobal, MemoryResource, ResourceAllocator};
 ///
 /// static ALLOCATOR: ResourceAllocator<FromGlobal<'static, System>> =
 ///     ResourceAllocator::new(FromGlobal::new(&System));
@@ -25,6 +25,7 @@ use crate::{Alignment, MemoryBlock, MemoryResource};
 /// assert!(!start.is_null());
 /// // SAFETY: as above.
 /// unsafe { ALLOCATOR.dealloc(start, layout) };
+/// assert_eq!(ALLOCATOR.resource().info().name, "global");
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct ResourceAllocator<R> {
@@ -32,13 +33,13 @@ pub struct ResourceAllocator<R> {
 }
 
 impl<R: MemoryResource> ResourceAllocator<R> {
-    /// The allocator over `resource`.
+    /// The allocator over `resource`. See [`ResourceAllocator`] for an example.
     #[must_use]
     pub const fn new(resource: R) -> Self {
         Self { resource }
     }
 
-    /// What it draws from.
+    /// What it draws from. See [`ResourceAllocator`] for an example.
     #[must_use]
     pub const fn resource(&self) -> &R {
         &self.resource

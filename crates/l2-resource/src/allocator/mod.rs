@@ -34,11 +34,14 @@ use crate::{Alignment, AllocError, MemoryBlock, MemoryResource, OwnedBlock, Reso
 ///
 /// ```
 /// use std::alloc::System;
-/// use stratalloc_resource::{Alignment, Allocator, FromGlobal};
+/// use stratalloc_resource::{Alignment, Allocator, FromGlobal, MemoryResource};
 ///
 /// let system = FromGlobal::new(&System);
 /// let mut allocator = Allocator::new(&system);
 /// allocator.set_alignment(Alignment::new(64).unwrap());
+///
+/// assert_eq!((allocator.alignment().bytes(), allocator.info().name), (64, "global"));
+/// assert!(allocator.resource().is_equal(&system));
 ///
 /// let number = allocator.try_new_in(42_u64)?;
 /// assert_eq!(number.addr().get() % 64, 0);
@@ -57,7 +60,7 @@ pub struct Allocator<R, P = Fallible> {
     policy: P,
 }
 
-/// The policy of a handle that has only `try_` methods.
+/// The policy of a handle that has only `try_` methods. See [`Allocator`] for an example.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fallible;
 
@@ -75,7 +78,7 @@ impl Refusal {
 }
 
 impl<R: MemoryResource> Allocator<R> {
-    /// A handle to `resource` that asks for no more alignment than each type does.
+    /// A handle to `resource` that asks for no more alignment than each type does. See [`Allocator`] for an example.
     #[must_use]
     pub const fn new(resource: R) -> Self {
         Self { resource, alignment: Alignment::ONE, policy: Fallible }
@@ -102,33 +105,33 @@ impl<R: MemoryResource> Allocator<R> {
 }
 
 impl<R: MemoryResource, P> Allocator<R, P> {
-    /// The alignment that every later block will have at least.
+    /// The alignment that every later block will have at least. See [`Allocator`] for an example.
     ///
     /// Blocks made before must be released by a handle with the alignment that they were made with.
     pub const fn set_alignment(&mut self, alignment: Alignment) {
         self.alignment = alignment;
     }
 
-    /// The same handle with another [alignment](Self::set_alignment).
+    /// The same handle with another [alignment](Self::set_alignment). See [`try_alloc_block`](Self::try_alloc_block) for an example.
     #[must_use]
     pub fn with_alignment(mut self, alignment: Alignment) -> Self {
         self.alignment = alignment;
         self
     }
 
-    /// The alignment that every block has at least.
+    /// The alignment that every block has at least. See [`Allocator`] for an example.
     #[must_use]
     pub const fn alignment(&self) -> Alignment {
         self.alignment
     }
 
-    /// Where the memory comes from.
+    /// Where the memory comes from. See [`Allocator`] for an example.
     #[must_use]
     pub const fn resource(&self) -> &R {
         &self.resource
     }
 
-    /// What the resource says about itself.
+    /// What the resource says about itself. See [`Allocator`] for an example.
     #[must_use]
     pub fn info(&self) -> ResourceInfo<'_> {
         self.resource.info()
@@ -189,7 +192,7 @@ impl<R: MemoryResource, P> Allocator<R, P> {
         }
     }
 
-    /// Drops a value or a slice of values and releases its memory.
+    /// Drops a value or a slice of values and releases its memory. See [`Allocator`] for an example.
     ///
     /// # Safety
     ///

@@ -36,6 +36,19 @@ impl<R: MemoryResource, P> Allocator<R, P> {
 
     /// A copy of `values`.
     ///
+    /// ```
+    /// # use std::alloc::System;
+    /// # use stratalloc_resource::{Allocator, FromGlobal};
+    /// # let system = FromGlobal::new(&System);
+    /// let allocator = Allocator::new(&system);
+    /// let copy = allocator.try_alloc_slice_copy(&[1, 2, 3])?;
+    /// // SAFETY: initialised, made by this handle.
+    /// assert_eq!(unsafe { copy.as_ref() }, [1, 2, 3]);
+    /// // SAFETY: made by this handle, not used any more.
+    /// unsafe { allocator.drop_in(copy) };
+    /// # Ok::<(), stratalloc_resource::AllocError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Those of [`MemoryResource::allocate`].
@@ -72,6 +85,7 @@ impl<R: MemoryResource, P> Allocator<R, P> {
     }
 
     /// Changes how many values a slice has room for, in place or by moving it; the values that both have are kept.
+    /// See [`try_alloc_slice`](Self::try_alloc_slice) for an example.
     ///
     /// Values beyond `new_len` are forgotten, not dropped.
     ///
@@ -105,7 +119,7 @@ impl<R: MemoryResource, P> Allocator<R, P> {
         Ok(NonNull::slice_from_raw_parts(start.cast(), new_len))
     }
 
-    /// Releases the room of a slice without dropping what may be in it.
+    /// Releases the room of a slice without dropping what may be in it. See [`try_alloc_slice`](Self::try_alloc_slice) for an example.
     ///
     /// # Safety
     ///
@@ -172,16 +186,19 @@ impl<T, R: MemoryResource, P> Drop for Partial<'_, T, R, P> {
 
 impl<R: MemoryResource, F: Fn(Layout, AllocError) -> Infallible> Allocator<R, F> {
     /// [`try_alloc_slice`](Self::try_alloc_slice), where the policy is called on failure.
+    /// See [`or_diverge`](Self::or_diverge) for an example.
     pub fn alloc_slice<T>(&self, len: usize) -> NonNull<[MaybeUninit<T>]> {
         self.or_refuse(self.room(len))
     }
 
     /// [`try_alloc_slice_copy`](Self::try_alloc_slice_copy), where the policy is called on failure.
+    /// An example is at [`new_in`](Self::new_in).
     pub fn alloc_slice_copy<T: Copy>(&self, values: &[T]) -> NonNull<[T]> {
         self.or_refuse(self.copy(values))
     }
 
     /// [`try_alloc_slice_with`](Self::try_alloc_slice_with), where the policy is called on failure.
+    /// An example is at [`new_in`](Self::new_in).
     pub fn alloc_slice_with<T>(&self, len: usize, make: impl FnMut(usize) -> T) -> NonNull<[T]> {
         self.or_refuse(self.fill(len, make))
     }

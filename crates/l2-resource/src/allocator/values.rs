@@ -9,7 +9,7 @@ use super::{Allocator, GiveBack, Refusal};
 use crate::{AllocError, MemoryResource};
 
 impl<R: MemoryResource, P> Allocator<R, P> {
-    /// Moves `value` into the resource's memory; drops it if there is none.
+    /// Moves `value` into the resource's memory; drops it if there is none. See [`Allocator`] for an example.
     ///
     /// [`try_new_in_with`](Self::try_new_in_with) makes the value only once there is.
     ///
@@ -57,11 +57,29 @@ impl<R: MemoryResource, P> Allocator<R, P> {
 
 impl<R: MemoryResource, F: Fn(Layout, AllocError) -> Infallible> Allocator<R, F> {
     /// [`try_new_in`](Self::try_new_in), where the policy is called on failure.
+    ///
+    /// ```
+    /// use std::alloc::System;
+    /// use stratalloc_resource::{Allocator, FromGlobal};
+    ///
+    /// let system = FromGlobal::new(&System);
+    /// let allocator = Allocator::new(&system).or_diverge(|layout, error| panic!("{layout:?}: {error}"));
+    /// let (one, two) = (allocator.new_in(1_u32), allocator.new_in_with(|| [2_u8; 4096]));
+    /// let (copy, squares) = (allocator.alloc_slice_copy(b"abc"), allocator.alloc_slice_with(3, |n| n * n));
+    /// // SAFETY: all made by this handle, initialised, and used up to here only.
+    /// unsafe {
+    ///     assert_eq!((one.read(), copy.as_ref(), squares.as_ref()), (1, &b"abc"[..], &[0, 1, 4][..]));
+    ///     allocator.drop_in(one);
+    ///     allocator.drop_in(two);
+    ///     allocator.drop_in(copy);
+    ///     allocator.drop_in(squares);
+    /// }
+    /// ```
     pub fn new_in<T>(&self, value: T) -> NonNull<T> {
         self.new_in_with(|| value)
     }
 
-    /// [`try_new_in_with`](Self::try_new_in_with), where the policy is called on failure.
+    /// [`try_new_in_with`](Self::try_new_in_with), where the policy is called on failure. An example is at [`new_in`](Self::new_in).
     pub fn new_in_with<T>(&self, make: impl FnOnce() -> T) -> NonNull<T> {
         match self.place(make) {
             Ok(value) => value,

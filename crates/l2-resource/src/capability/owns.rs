@@ -2,6 +2,22 @@
 
 /// A resource that recognises its blocks by address.
 ///
+/// ```
+/// use stratalloc_resource::Owns;
+///
+/// /// Hands out pieces of one array.
+/// struct Pieces(Box<[u8]>);
+/// // SAFETY: every live block of a value lies in its array, which is nobody else's.
+/// unsafe impl Owns for Pieces {
+///     fn owns(&self, ptr: *const u8) -> bool {
+///         self.0.as_ptr_range().contains(&ptr)
+///     }
+/// }
+///
+/// let (one, other) = (Pieces(vec![0; 100].into()), Pieces(vec![0; 100].into()));
+/// assert!(one.owns(&one.0[50]) && !one.owns(&other.0[50]) && !one.owns(core::ptr::null()));
+/// ```
+///
 /// # Safety
 ///
 /// Compositions route a release by this answer, so a wrong one is a release to the wrong resource:
@@ -12,7 +28,7 @@
 ///
 /// The answer is a value at once, callable from any thread that may call the resource.
 pub unsafe trait Owns {
-    /// Whether the block at `ptr` came from this resource.
+    /// Whether the block at `ptr` came from this resource. See [`Owns`] for an example.
     fn owns(&self, ptr: *const u8) -> bool;
 }
 

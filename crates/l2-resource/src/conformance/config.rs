@@ -78,7 +78,20 @@ impl Config {
         self.max_align = info.max_align.map_or(self.max_align, |align| align.min(self.max_align));
         self.live = self.live.max(2);
         self.threads = self.threads.max(2);
-        self
+        if cfg!(miri) { self.interpreted() } else { self }
+    }
+
+    /// What ends in seconds under Miri, where filling or checking a byte costs a microsecond: every stage, less of each.
+    fn interpreted(self) -> Self {
+        Self {
+            operations: self.operations.min(30),
+            live: self.live.min(8),
+            max_size: self.max_size.min(1024),
+            max_align: self.max_align.min(Alignment::constant::<256>()),
+            threads: 2,
+            exhaust: self.exhaust.min(16 * 1024),
+            ..self
+        }
     }
 
     /// The alignments to try, ascending.

@@ -12,6 +12,29 @@ use crate::{medium, os, region, small, value};
 ///
 /// O(1). Any thread, also before `main`, in thread-local destructors and in a child of `fork`; a signal handler may call
 /// it unless it interrupted the fast half of this function itself.
+///
+/// ```
+/// use stratalloc_heap::{allocate, allocate_zeroed, deallocate, owns, reallocate, usable_size};
+///
+/// let block = allocate(100);
+/// assert!(!block.is_null() && block.addr() % 16 == 0 && owns(block));
+/// // SAFETY: live, and at least 100 bytes long.
+/// unsafe { block.write_bytes(7, 100) };
+/// // SAFETY: live.
+/// assert!(unsafe { usable_size(block) } >= 100);
+/// // SAFETY: live; `block` is not used any more.
+/// let longer = unsafe { reallocate(block, 100_000) };
+/// // SAFETY: live; the contents came along.
+/// assert_eq!(unsafe { longer.add(99).read() }, 7);
+///
+/// let zeros = allocate_zeroed(1 << 20);
+/// // SAFETY: live, a MiB long.
+/// assert_eq!(unsafe { zeros.add((1 << 20) - 1).read() }, 0);
+/// for block in [longer, zeros] {
+///     // SAFETY: live; not used any more.
+///     unsafe { deallocate(block) };
+/// }
+/// ```
 #[inline(always)]
 #[must_use]
 pub fn allocate(size: usize) -> *mut u8 {
@@ -21,6 +44,19 @@ pub fn allocate(size: usize) -> *mut u8 {
 
 /// The fast half of [`allocate`]: null when the request is above 1 KiB or its bin is empty. For callers with a slow path of
 /// their own, which must end in [`allocate`].
+///
+/// ```
+/// use stratalloc_heap::{allocate, allocate_fast, deallocate};
+///
+/// let block = match allocate_fast(24) {
+///     none if none.is_null() => allocate(24), // the bin is empty
+///     block => block,
+/// };
+/// assert!(!block.is_null());
+/// assert!(allocate_fast(2000).is_null(), "never above 1 KiB");
+/// // SAFETY: live; not used any more.
+/// unsafe { deallocate(block) };
+/// ```
 #[inline(always)]
 #[must_use]
 pub fn allocate_fast(size: usize) -> *mut u8 {
@@ -87,7 +123,7 @@ fn allocate_large(family: u32, size: usize, align: usize, zeroed: bool) -> *mut 
     block
 }
 
-/// Like [`allocate`], and every byte of the request reads as zero. Pages known to be zero are not touched.
+/// Like [`allocate`], and every byte of the request reads as zero. Pages known to be zero are not touched. See [`allocate`] for an example.
 #[inline]
 #[must_use]
 pub fn allocate_zeroed(size: usize) -> *mut u8 {
@@ -105,13 +141,31 @@ pub fn allocate_zeroed(size: usize) -> *mut u8 {
 }
 
 /// A block of at least `size` bytes whose address is a multiple of `align`, a power of two. Null when memory is out.
+///
+/// ```
+/// use stratalloc_heap::{allocate_aligned, allocate_aligned_zeroed, deallocate_sized, reallocate_aligned};
+///
+/// let block = allocate_aligned(100, 4096);
+/// assert_eq!(block.addr() % 4096, 0);
+/// // SAFETY: live, of this alignment; `block` is not used any more.
+/// let longer = unsafe { reallocate_aligned(block, 10_000, 4096) };
+/// assert_eq!(longer.addr() % 4096, 0);
+/// // SAFETY: live, with this size and alignment; not used any more.
+/// unsafe { deallocate_sized(longer, 10_000, 4096) };
+///
+/// let zeros = allocate_aligned_zeroed(64, 64);
+/// // SAFETY: live, and 64 bytes long.
+/// assert_eq!(unsafe { zeros.cast::<[u8; 64]>().read() }, [0; 64]);
+/// // SAFETY: as above.
+/// unsafe { deallocate_sized(zeros, 64, 64) };
+/// ```
 #[inline]
 #[must_use]
 pub fn allocate_aligned(size: usize, align: usize) -> *mut u8 {
     if align <= MIN_ALIGN { allocate(size) } else { allocate_for(0, size, align, false) }
 }
 
-/// Like [`allocate_aligned`], and every byte of the request reads as zero.
+/// Like [`allocate_aligned`], and every byte of the request reads as zero. See [`allocate_aligned`] for an example.
 #[inline]
 #[must_use]
 pub fn allocate_aligned_zeroed(size: usize, align: usize) -> *mut u8 {

@@ -7,7 +7,7 @@ use crate::region::chunk::ChunkKind;
 use crate::small::{class, mixed, run, slice};
 use crate::{medium, os, region};
 
-/// Bytes that the block at `ptr` really has; 0 for null and for what is not ours. O(1).
+/// Bytes that the block at `ptr` really has; 0 for null and for what is not ours. O(1). See [`allocate`](crate::allocate) for an example.
 ///
 /// # Safety
 ///
@@ -37,7 +37,7 @@ fn size_of_block(ptr: *const u8) -> usize {
     }
 }
 
-/// True if `ptr` is the start of a block of this heap (for slabs: lies in one). O(1).
+/// True if `ptr` is the start of a block of this heap (for slabs: lies in one). O(1). See [`allocate`](crate::allocate) for an example.
 #[must_use]
 pub fn owns(ptr: *const u8) -> bool {
     size_of_block(ptr) != 0
@@ -54,6 +54,13 @@ pub(crate) fn family_of(ptr: *const u8) -> Option<u32> {
 
 /// Size of the block that a request of `size` bytes gets. Of a size that a thread asks for rarely, the block may be up to a quarter larger;
 /// above 4 and up to 32 KiB up to 4 KiB, if no other block fits into what lies behind it.
+///
+/// ```
+/// use stratalloc_heap::good_size;
+///
+/// // A buffer that grows asks for what it gets anyway.
+/// assert_eq!((good_size(1), good_size(100), good_size(good_size(100))), (16, 112, 112));
+/// ```
 #[must_use]
 pub fn good_size(size: usize) -> usize {
     let round = |unit: usize| size.checked_add(unit - 1).map_or(size, |padded| padded & !(unit - 1));

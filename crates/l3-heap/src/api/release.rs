@@ -12,6 +12,7 @@ use crate::small::{class, free, run, slice};
 use crate::{medium, os, region, value};
 
 /// Gives a block back. Null is ignored; so is a pointer that no domain knows, after the foreign hook was asked.
+/// See [`allocate`](crate::allocate) for an example.
 ///
 /// O(1), no system call below 512 MiB; never changes `errno`.
 ///
@@ -28,7 +29,7 @@ pub unsafe fn deallocate(ptr: *mut u8) {
 }
 
 /// Gives a block back whose size and alignment the caller knows. A small block of the slab that serves its class at the moment
-/// goes straight back into the bin.
+/// goes straight back into the bin. See [`allocate_aligned`](crate::allocate_aligned) for an example.
 ///
 /// # Safety
 ///
@@ -104,6 +105,22 @@ type ForeignFree = unsafe extern "C" fn(*mut u8);
 static FOREIGN: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 
 /// Sets what happens to pointers that no domain knows. Without a hook they are ignored.
+///
+/// ```
+/// use std::sync::atomic::{AtomicUsize, Ordering};
+/// use stratalloc_heap::{deallocate, set_foreign_hook};
+///
+/// static STRANGERS: AtomicUsize = AtomicUsize::new(0);
+/// unsafe extern "C" fn count(_: *mut u8) {
+///     STRANGERS.fetch_add(1, Ordering::Relaxed);
+/// }
+///
+/// set_foreign_hook(count);
+/// let mut local = [0_u8; 16];
+/// // SAFETY: unknown to the heap, which therefore asks the hook.
+/// unsafe { deallocate(local.as_mut_ptr()) };
+/// assert_eq!(STRANGERS.load(Ordering::Relaxed), 1);
+/// ```
 pub fn set_foreign_hook(hook: ForeignFree) {
     FOREIGN.store(hook as *mut (), Ordering::Relaxed);
 }

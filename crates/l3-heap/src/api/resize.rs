@@ -11,7 +11,7 @@ use crate::small::{class, mixed, run, slice};
 use crate::{medium, os, region};
 
 /// Changes the size of a block, in place where its domain can, and keeps the contents up to the smaller size. Null: out of
-/// memory, the block is as it was.
+/// memory, the block is as it was. See [`allocate`](crate::allocate) for an example.
 ///
 /// # Safety
 ///
@@ -24,6 +24,7 @@ pub unsafe fn reallocate(ptr: *mut u8, size: usize) -> *mut u8 {
 }
 
 /// Like [`reallocate`] for a block that is aligned to `align` and stays so.
+/// See [`allocate_aligned`](crate::allocate_aligned) for an example.
 ///
 /// # Safety
 ///

@@ -38,7 +38,7 @@ pub struct FallbackChain<L> {
 }
 
 impl<L> FallbackChain<L> {
-    /// The chain of these links. An example is at the type.
+    /// The chain of these links. See [`FallbackChain`] for an example.
     #[must_use]
     pub const fn new(links: L) -> Self {
         Self { links }

@@ -19,7 +19,7 @@ pub struct LinkFailure<'a> {
 ///
 /// ```
 /// use core::alloc::Layout;
-/// use stratalloc_modifiers::FallbackChain;
+/// use stratalloc_modifiers::{ChainError, FallbackChain};
 /// use stratalloc_resource::AllocError;
 /// use stratalloc_strategies::buddy::Buddy;
 /// use stratalloc_strategies::tlsf::Tlsf;
@@ -27,6 +27,7 @@ pub struct LinkFailure<'a> {
 /// let chain = FallbackChain::new((Tlsf::<'_, 24, 32>::new(), Buddy::<'_, 26, 64>::new()));
 /// let dry = chain.try_allocate(Layout::new::<u64>()).unwrap_err();
 /// assert!(dry.links().all(|link| link.error == AllocError::CapacityExhausted));
+/// assert!(dry.links().count() == 2 && ChainError::LINKS == 5);
 /// assert_eq!(AllocError::from(dry), AllocError::CapacityExhausted);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +39,7 @@ pub struct ChainError<'a> {
 }
 
 impl<'a> ChainError<'a> {
-    /// The most links that a chain can have.
+    /// The most links that a chain can have. See [`ChainError`] for an example.
     pub const LINKS: usize = 5;
 
     pub(super) const fn new() -> Self {

@@ -81,13 +81,13 @@ pub struct Fallback<A, B> {
 struct FallbackKind;
 
 impl<A, B> Fallback<A, B> {
-    /// `second` where `first` refuses. An example is at the type.
+    /// `second` where `first` refuses. See [`Fallback`] for an example.
     #[must_use]
     pub const fn new(first: A, second: B) -> Self {
         Self { first, second }
     }
 
-    /// Which is asked first. An example is at the type.
+    /// Which is asked first. See [`Fallback`] for an example.
     #[must_use]
     pub const fn first(&self) -> &A {
         &self.first

@@ -49,10 +49,10 @@ pub use spin::SpinLock;
 /// Between a return of `acquire` and the `release` after it no other `acquire` of the same lock returns, on any thread; what was
 /// written before the `release` is seen after the next `acquire`. Neither allocates nor unwinds.
 pub unsafe trait RawLock {
-    /// Waits until the lock is free, and takes it.
+    /// Waits until the lock is free, and takes it. See [`RawLock`] for an example.
     fn acquire(&self);
 
-    /// Gives it back.
+    /// Gives it back. See [`RawLock`] for an example.
     ///
     /// # Safety
     ///
@@ -120,7 +120,7 @@ unsafe impl<R: Send, L: RawLock + Sync> Sync for Locked<R, L> {}
 
 impl<R> Locked<R> {
     const_unless_loom! {
-        /// Behind a [`SpinLock`]. An example is at the type.
+        /// Behind a [`SpinLock`]. See [`Locked`] for an example.
         #[must_use]
         pub fn new(inner: R) -> Self {
             Self { lock: SpinLock::new(), inner }
@@ -155,6 +155,7 @@ impl<R, L: RawLock> Locked<R, L> {
     }
 
     /// Calls `work` with the resource, while nobody else uses it. `work` must not come back here: it would wait for itself.
+    /// See [`Locked`] for an example.
     #[inline]
     pub fn with<T>(&self, work: impl FnOnce(&R) -> T) -> T {
         self.lock.acquire();

@@ -31,7 +31,7 @@ pub struct SpinLock {
 
 impl SpinLock {
     const_unless_loom! {
-        /// A free one.
+        /// A free one. See [`RawLock`] for an example.
         #[must_use]
         pub fn new() -> Self {
             Self { held: AtomicBool::new(false) }

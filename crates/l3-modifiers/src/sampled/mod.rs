@@ -75,10 +75,10 @@ impl Sample {
 /// Both calls come in the middle of an operation: they must not use the resource that is sampled, nor the global allocator if that is it,
 /// and must not unwind.
 pub trait SampleObserver {
-    /// A block was chosen; its bytes are not the caller's yet.
+    /// A block was chosen; its bytes are not the caller's yet. See [`Sampled`] for an example.
     fn allocated(&self, sample: &Sample);
 
-    /// A chosen block is given back, or resized; the sample is the one of before.
+    /// A chosen block is given back, or resized; the sample is the one of before. See [`Sampled`] for an example.
     fn released(&self, sample: &Sample);
 }
 
@@ -158,7 +158,7 @@ impl SampleCounts {
 }
 
 impl<R, O, const SLOTS: usize> Sampled<R, O, SLOTS> {
-    /// One sample in `interval` bytes on average; 0 for each block. An example is at the type.
+    /// One sample in `interval` bytes on average; 0 for each block. See [`Sampled`] for an example.
     #[must_use]
     pub const fn new(inner: R, observer: O, interval: usize) -> Self {
         Self::with_seed(inner, observer, interval, 0x5A3D_1E57_0B1A_5ED5)

@@ -24,17 +24,17 @@ pub struct Budget {
 impl Budget {
     /// No limits; a start for the `with_` methods.
     ///
-    /// An example is at the type.
+    /// See [`Budget`] for an example.
     pub const UNLIMITED: Self = Self { soft: usize::MAX, hard: usize::MAX };
 
-    /// The same with a soft limit. An example is at the type.
+    /// The same with a soft limit. See [`Budget`] for an example.
     #[must_use]
     pub const fn with_soft(mut self, bytes: usize) -> Self {
         self.soft = bytes;
         self
     }
 
-    /// The same with a hard limit. An example is at the type.
+    /// The same with a hard limit. See [`Budget`] for an example.
     #[must_use]
     pub const fn with_hard(mut self, bytes: usize) -> Self {
         self.hard = bytes;

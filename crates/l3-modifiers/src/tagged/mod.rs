@@ -86,7 +86,7 @@ impl<R, const TAGS: usize> Tagged<R, TAGS> {
     /// There is always an account for what is untagged.
     const AT_LEAST_ONE: () = assert!(TAGS > 0, "no account: not even for what is untagged");
 
-    /// Accounts without names and limits; the current tag is [`MemoryTag::UNTAGGED`]. An example is at the type.
+    /// Accounts without names and limits; the current tag is [`MemoryTag::UNTAGGED`]. See [`Tagged`] for an example.
     #[must_use]
     pub const fn new(inner: R) -> Self {
         let () = Self::AT_LEAST_ONE;
@@ -94,7 +94,7 @@ impl<R, const TAGS: usize> Tagged<R, TAGS> {
         Self { inner, current: AtomicU16::new(0), number: Number::new(), accounts }
     }
 
-    /// The same with a name and a budget for a tag; one beyond the last has no account, and changes nothing. An example is at the type.
+    /// The same with a name and a budget for a tag; one beyond the last has no account, and changes nothing. See [`Tagged`] for an example.
     #[must_use]
     pub const fn with_tag(mut self, tag: MemoryTag, name: &'static str, budget: Budget) -> Self {
         if (tag.number() as usize) < TAGS {

@@ -23,9 +23,12 @@ impl<R: MemoryResource, const TAGS: usize> Tagged<R, TAGS> {
     ///
     /// let tagged: Tagged<_> = Tagged::new(FromGlobal::new(&std::alloc::System));
     /// let block = tagged.allocate_as(MemoryTag::new(5), Layout::new::<u64>())?;
+    /// let zeros = tagged.allocate_zeroed_as(MemoryTag::new(6), Layout::new::<u64>())?;
     /// assert_eq!(tagged.usage(MemoryTag::new(5)).live_bytes, 8);
-    /// // SAFETY: live, with this alignment; not used any more.
-    /// unsafe { tagged.deallocate(block, Alignment::of::<u64>()) };
+    /// for block in [block, zeros] {
+    ///     // SAFETY: live, with this alignment; not used any more.
+    ///     unsafe { tagged.deallocate(block, Alignment::of::<u64>()) };
+    /// }
     /// # Ok::<(), stratalloc_resource::AllocError>(())
     /// ```
     ///
@@ -37,7 +40,7 @@ impl<R: MemoryResource, const TAGS: usize> Tagged<R, TAGS> {
         self.charged(tag, layout, |layout| self.inner.allocate(layout))
     }
 
-    /// As [`allocate_as`](Self::allocate_as), with zeroed bytes. An example is there.
+    /// As [`allocate_as`](Self::allocate_as), with zeroed bytes.
     ///
     /// # Errors
     ///

@@ -22,32 +22,32 @@ pub struct CacheLimits {
 }
 
 impl CacheLimits {
-    /// Batches of 32 blocks or 8 KiB, 256 KiB a handle, 1 MiB in the depot.
+    /// Batches of 32 blocks or 8 KiB, 256 KiB a handle, 1 MiB in the depot. See [`CacheLimits`] for an example.
     pub const DEFAULT: Self =
         Self { batch_blocks: 32, batch_bytes: 8 << 10, handle_bytes: 256 << 10, depot_bytes: 1 << 20 };
 
-    /// The same with other batches. A handle keeps up to two of each class. An example is at the type.
+    /// The same with other batches. A handle keeps up to two of each class. See [`CacheLimits`] for an example.
     #[must_use]
     pub const fn with_batch(mut self, blocks: usize, bytes: usize) -> Self {
         (self.batch_blocks, self.batch_bytes) = (blocks, bytes);
         self
     }
 
-    /// The same with another bound on a handle's cache. An example is at the type.
+    /// The same with another bound on a handle's cache. See [`CacheLimits`] for an example.
     #[must_use]
     pub const fn with_handle_bytes(mut self, bytes: usize) -> Self {
         self.handle_bytes = bytes;
         self
     }
 
-    /// The same with another bound on the depot. An example is at the type.
+    /// The same with another bound on the depot. See [`CacheLimits`] for an example.
     #[must_use]
     pub const fn with_depot_bytes(mut self, bytes: usize) -> Self {
         self.depot_bytes = bytes;
         self
     }
 
-    /// How many blocks of `size` bytes, which are some, make a batch: one at least. An example is at the type.
+    /// How many blocks of `size` bytes, which are some, make a batch: one at least. See [`CacheLimits`] for an example.
     #[must_use]
     pub const fn batch_of(&self, size: usize) -> usize {
         match self.batch_bytes.checked_div(size) {

@@ -115,7 +115,7 @@ pub struct ThreadCached<R: MemoryResource> {
 struct ThreadCachedKind;
 
 impl<R: MemoryResource> ThreadCached<R> {
-    /// Caches in front of `inner`, with the usual limits. An example is at the type.
+    /// Caches in front of `inner`, with the usual limits. See [`ThreadCached`] for an example.
     #[must_use]
     pub fn new(inner: R) -> Self {
         Self::with_limits(inner, CacheLimits::DEFAULT)
@@ -152,13 +152,13 @@ impl<R: MemoryResource> ThreadCached<R> {
         self.limits
     }
 
-    /// A cache for one thread, empty. An example is at the type.
+    /// A cache for one thread, empty. See [`ThreadCached`] for an example.
     #[must_use]
     pub fn handle(&self) -> CacheHandle<'_, R> {
         CacheHandle::new(self)
     }
 
-    /// The resource below. What waits counts as live there. An example is at the type.
+    /// The resource below. What waits counts as live there. See [`ThreadCached`] for an example.
     #[must_use]
     pub const fn inner(&self) -> &R {
         &self.inner.0
@@ -178,7 +178,7 @@ impl<R: MemoryResource> ThreadCached<R> {
         self.depot.bytes()
     }
 
-    /// Gives what waits in the depot to the resource below; how many bytes that was. An example is at the type.
+    /// Gives what waits in the depot to the resource below; how many bytes that was. See [`ThreadCached`] for an example.
     pub fn flush(&self) -> usize {
         (0..CLASSES).map(|class| self.flush_class(class)).sum()
     }

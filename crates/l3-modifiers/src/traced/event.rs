@@ -95,7 +95,7 @@ impl Record {
     /// No record.
     pub(super) const EMPTY: Self = Self([0; 3]);
 
-    /// The record of an event. Sizes above 2⁵⁵ − 1, which are refused, are recorded as that. An example is at the type.
+    /// The record of an event. Sizes above 2⁵⁵ − 1, which are refused, are recorded as that. See [`Record`] for an example.
     #[must_use]
     pub fn new(event: Event) -> Self {
         Self(match event {
@@ -109,7 +109,7 @@ impl Record {
         })
     }
 
-    /// The event, if this is the record of one. An example is at the type.
+    /// The event, if this is the record of one. See [`Record`] for an example.
     #[must_use]
     pub fn event(self) -> Option<Event> {
         let [first, address, from] = self.0;
@@ -126,7 +126,7 @@ impl Record {
         })
     }
 
-    /// For files and pipes. An example is at the type.
+    /// For files and pipes. See [`Record`] for an example.
     #[must_use]
     pub fn to_bytes(self) -> [u8; 24] {
         let mut bytes = [0; 24];
@@ -136,7 +136,7 @@ impl Record {
         bytes
     }
 
-    /// What [`to_bytes`](Self::to_bytes) wrote. An example is at the type.
+    /// What [`to_bytes`](Self::to_bytes) wrote. See [`Record`] for an example.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 24]) -> Self {
         let mut words = [0; 3];

@@ -60,7 +60,7 @@ pub use ring::Ring;
 ///
 /// It is called in the middle of an operation: it must not use the resource that is traced, and must not unwind.
 pub trait TraceSink {
-    /// Takes a record; `false` if it is dropped.
+    /// Takes a record; `false` if it is dropped. See [`TraceSink`] for an example.
     fn record(&self, record: Record) -> bool;
 }
 
@@ -104,7 +104,7 @@ pub struct Traced<R, S> {
 struct TracedKind;
 
 impl<R, S> Traced<R, S> {
-    /// Records what `inner` does in `sink`. An example is at the type.
+    /// Records what `inner` does in `sink`. See [`Traced`] for an example.
     #[must_use]
     pub const fn new(inner: R, sink: S) -> Self {
         Self { inner, sink, dropped: AtomicUsize::new(0), number: Number::new() }
@@ -134,7 +134,7 @@ impl<R, S> Traced<R, S> {
         &self.sink
     }
 
-    /// Records of this resource that the sink dropped, ever. An example is at the type.
+    /// Records of this resource that the sink dropped, ever. See [`Traced`] for an example.
     #[must_use]
     pub fn dropped(&self) -> usize {
         self.dropped.load(Relaxed)

@@ -108,7 +108,7 @@ impl<const N: usize> Ring<N> {
         ahead.cast_signed() < 0
     }
 
-    /// Writes a record; `false` if there is no room, which is counted. An example is at [`Traced`](super::Traced).
+    /// Writes a record; `false` if there is no room, which is counted. See [`pop`](Self::pop) for an example.
     pub fn push(&self, record: Record) -> bool {
         let tail = &self.tail.0;
         let mut position = tail.load(Ordering::Relaxed);

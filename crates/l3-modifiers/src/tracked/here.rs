@@ -34,7 +34,7 @@ impl<'a, R, L: RawLock> Here<'a, R, L> {
         Self { tracked, location }
     }
 
-    /// The line that asks. An example is at the type.
+    /// The line that asks. See [`Here`] for an example.
     #[must_use]
     pub const fn location(&self) -> &'static Location<'static> {
         self.location

@@ -82,7 +82,7 @@ unsafe impl<R: Send, L: RawLock + Send> Send for Tracked<R, L> {}
 
 impl<R> Tracked<R> {
     stratalloc_primitives::const_unless_loom! {
-        /// Tracks what `inner` hands out. An example is at the type.
+        /// Tracks what `inner` hands out. See [`Tracked`] for an example.
         #[must_use]
         pub fn new(inner: R) -> Self {
             Self::with_lock(inner, SpinLock::new())
@@ -149,7 +149,7 @@ impl<R, L: RawLock> Tracked<R, L> {
         &self.inner
     }
 
-    /// Live blocks and their bytes, as requested. An example is at the type.
+    /// Live blocks and their bytes, as requested. See [`Tracked`] for an example.
     #[must_use]
     pub fn live(&self) -> (usize, usize) {
         self.locked(|| (self.blocks.get(), self.bytes.get()))
@@ -157,7 +157,7 @@ impl<R, L: RawLock> Tracked<R, L> {
 
     /// Tells `look` of each live block, the youngest first.
     ///
-    /// Under the lock: `look` must not come back to this resource, not even to allocate. An example is at the type.
+    /// Under the lock: `look` must not come back to this resource, not even to allocate. See [`Tracked`] for an example.
     pub fn for_each(&self, mut look: impl FnMut(&LiveBlock)) {
         self.locked(|| {
             let mut next = self.list.get();

@@ -14,7 +14,7 @@ pub(super) struct Source<T> {
     next: u32,
 }
 
-/// What one call of [`CompactingPool::compact`] did.
+/// What one call of [`CompactingPool::compact`] did. An example is at the [module](super).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Compaction {
     /// Cells looked at and chunks released: at most the budget.

@@ -4,7 +4,7 @@ use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::marker::PhantomData;
 
-/// Names a value of a [`CompactingPool`](super::CompactingPool); 8 bytes, freely copied.
+/// Names a value of a [`CompactingPool`](super::CompactingPool); 8 bytes, freely copied. An example is at the [module](super).
 pub struct Handle<T> {
     index: u32,
     generation: u32,
@@ -49,7 +49,7 @@ impl<T> fmt::Debug for Handle<T> {
     }
 }
 
-/// Why a handle was refused.
+/// Why a handle was refused. See the [module](super) for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HandleError {
     /// Its value was removed, or it is another pool's.

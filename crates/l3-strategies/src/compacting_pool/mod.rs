@@ -46,7 +46,7 @@
 //! for (n, handle) in handles.iter().enumerate().filter(|(n, _)| n % 10 != 0) {
 //!     assert_eq!(names.remove(*handle), Ok(format!("name {n}")));
 //! }
-//! assert_eq!(names.usage().chunks, 32); // each with three names
+//! assert_eq!((names.usage().chunks, names.usage().fragmentation()), (32, 902)); // each with three names
 //! while !names.compact(16).done {}
 //! assert_eq!(names.usage().chunks, 4); // a hundred names
 //! assert_eq!(names.get(handles[500]).map(String::as_str), Ok("name 500"));
@@ -77,7 +77,7 @@ use compact::Source;
 use entries::Entries;
 use lists::Lists;
 
-/// How many values, cells and chunks there are; see [`CompactingPool::usage`].
+/// How many values, cells and chunks there are; see [`CompactingPool::usage`]. An example is at the [module](self).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CompactingUsage {
     /// Values.
@@ -95,7 +95,7 @@ pub struct CompactingUsage {
 }
 
 impl CompactingUsage {
-    /// The share of cells without a value, in thousandths: 0 for a pool without chunks.
+    /// The share of cells without a value, in thousandths: 0 for a pool without chunks. An example is at the [module](self).
     #[must_use]
     pub const fn fragmentation(&self) -> usize {
         // A thousand times the cells may be more than an address has room for.
@@ -108,6 +108,24 @@ impl CompactingUsage {
 }
 
 /// Values that can move; see the [module](self).
+///
+/// ```
+/// use stratalloc_resource::FromGlobal;
+/// use stratalloc_strategies::compacting_pool::{CompactingPool, HandleError};
+///
+/// let mut visits = CompactingPool::new(FromGlobal::new(&std::alloc::System));
+/// let anna = visits.insert_with(|| 1_u32)?;
+/// *visits.get_mut(anna)? += 1;
+///
+/// let place = visits.pin(anna)?; // nothing moves it now, so a device may look there
+/// assert!(core::ptr::eq(visits.get(anna)?, place.as_ptr()));
+/// assert_eq!(visits.remove(anna), Err(HandleError::Pinned));
+///
+/// visits.unpin(anna)?;
+/// assert_eq!((visits.len(), visits.remove(anna)), (1, Ok(2)));
+/// assert!(visits.is_empty());
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
 // Equations, checked by `validate`:
 // COMPACT-1  live == Σ live of chunks == entries in use
 // COMPACT-2  each cell with a value names an entry that names the cell
@@ -148,6 +166,7 @@ impl<'m, T> CompactingPool<T, Tlsf<'m>> {
     ///     count += 1;
     /// }
     /// assert!(count >= 40 && pool.get(handle) == Ok(&[7; 10]));
+    /// assert!(pool.upstream().usage().largest_free < 1000); // the heap is as good as full
     /// # Ok::<(), AllocError>(())
     /// ```
     ///
@@ -170,7 +189,7 @@ impl<T, U: MemoryResource> CompactingPool<T, U> {
     }
 
     /// The same with so many cells per chunk, 1 to 65 536, if it has no chunk yet. By default as many as fit 4 KiB with the chunk's head, 8 to 256. More cells are
-    /// fewer upstream requests, fewer cells become empty by themselves sooner.
+    /// fewer upstream requests, fewer cells become empty by themselves sooner. See the [module](self) for an example.
     #[must_use]
     pub fn with_chunk_cells(mut self, cells: u32) -> Self {
         if self.chunks == 0 {
@@ -179,7 +198,7 @@ impl<T, U: MemoryResource> CompactingPool<T, U> {
         self
     }
 
-    /// Puts `value` into a cell.
+    /// Puts `value` into a cell. See the [module](self) for an example.
     ///
     /// # Errors
     ///
@@ -189,7 +208,7 @@ impl<T, U: MemoryResource> CompactingPool<T, U> {
         self.insert_with(|| value)
     }
 
-    /// Puts what `make` returns into a cell, and calls it only when there is one.
+    /// Puts what `make` returns into a cell, and calls it only when there is one. See [`CompactingPool`] for an example.
     ///
     /// # Errors
     ///
@@ -214,7 +233,7 @@ impl<T, U: MemoryResource> CompactingPool<T, U> {
         Ok(handle)
     }
 
-    /// The value.
+    /// The value. See [`CompactingPool`] for an example.
     ///
     /// # Errors
     ///
@@ -226,7 +245,7 @@ impl<T, U: MemoryResource> CompactingPool<T, U> {
         Ok(unsafe { Cell::value(cell).as_ref() })
     }
 
-    /// The value, to be changed.
+    /// The value, to be changed. See [`CompactingPool`] for an example.
     ///
     /// # Errors
     ///
@@ -238,7 +257,7 @@ impl<T, U: MemoryResource> CompactingPool<T, U> {
         Ok(unsafe { Cell::value(cell).as_mut() })
     }
 
-    /// Takes the value out. Its handle is stale from now on.
+    /// Takes the value out. Its handle is stale from now on. See [`CompactingPool`] for an example.
     ///
     /// # Errors
     ///
@@ -255,6 +274,7 @@ impl<T, U: MemoryResource> CompactingPool<T, U> {
     }
 
     /// Keeps the value where it is until as many [`unpin`](Self::unpin)s, and says where: for a device, or for code in C.
+    /// See [`CompactingPool`] for an example.
     ///
     /// The pointer is valid until then, for whatever a `&mut T` from [`get_mut`](Self::get_mut) would be good for at that moment.
     ///
@@ -271,7 +291,7 @@ impl<T, U: MemoryResource> CompactingPool<T, U> {
         Ok(Cell::value(cell))
     }
 
-    /// Takes one pin away.
+    /// Takes one pin away. See [`CompactingPool`] for an example.
     ///
     /// # Errors
     ///
@@ -286,7 +306,7 @@ impl<T, U: MemoryResource> CompactingPool<T, U> {
         Ok(())
     }
 
-    /// What there is. O(1).
+    /// What there is. O(1). See the [module](self) for an example.
     #[must_use]
     pub fn usage(&self) -> CompactingUsage {
         CompactingUsage {
@@ -299,19 +319,19 @@ impl<T, U: MemoryResource> CompactingPool<T, U> {
         }
     }
 
-    /// How many values there are.
+    /// How many values there are. See [`CompactingPool`] for an example.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.live
     }
 
-    /// Whether there are none.
+    /// Whether there are none. See [`CompactingPool`] for an example.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.live == 0
     }
 
-    /// Where chunks come from.
+    /// Where chunks come from. See [`over`](CompactingPool::over) for an example.
     #[must_use]
     pub const fn upstream(&self) -> &U {
         &self.upstream

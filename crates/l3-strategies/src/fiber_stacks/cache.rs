@@ -67,7 +67,7 @@ impl<'p, const N: usize> StackCache<'p, N> {
         Ok(FiberStack::new(self.stacks, class, index))
     }
 
-    /// Takes a stack back for the next [`get`](Self::get).
+    /// Takes a stack back for the next [`get`](Self::get). See the [module](super) for an example.
     ///
     /// # Errors
     ///

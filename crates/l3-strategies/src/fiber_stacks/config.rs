@@ -2,7 +2,7 @@
 
 use stratalloc_primitives::units::{KIB, MIB};
 
-/// How guard pages are made.
+/// How guard pages are made. See [`FiberStacksConfig`] for an example.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Guards {
     /// [`Markers`](Self::Markers) where they work, which is tried when the stacks are made, else [`Mappings`](Self::Mappings).
@@ -14,7 +14,7 @@ pub enum Guards {
     Mappings,
 }
 
-/// When a stack that comes back gives pages back to the system.
+/// When a stack that comes back gives pages back to the system. See [`FiberStacksConfig`] for an example.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum GiveBack {
     /// Only when asked ([`Collect`](stratalloc_resource::Collect)): no system call in steady state.
@@ -36,12 +36,13 @@ pub(super) struct ClassConfig {
 /// What [`FiberStacks`](super::FiberStacks) are made from.
 ///
 /// ```
-/// use stratalloc_strategies::fiber_stacks::{FiberStacks, FiberStacksConfig, GiveBack};
+/// use stratalloc_strategies::fiber_stacks::{FiberStacks, FiberStacksConfig, GiveBack, Guards};
 ///
 /// let config = FiberStacksConfig::new()
 ///     .with_class(16 << 10, 1000)
 ///     .with_class(1 << 20, 10)
 ///     .with_guard_bytes(64 << 10)
+///     .with_guards(Guards::Mappings) // whatever the kernel knows
 ///     .with_give_back(GiveBack::WhenShared, 8 << 10);
 /// let stacks = FiberStacks::new(config)?;
 /// assert_eq!(stacks.get(20_000)?.size(), 1 << 20);
@@ -59,6 +60,15 @@ pub struct FiberStacksConfig {
 
 impl FiberStacksConfig {
     /// The most size classes; see [`with_class`](Self::with_class).
+    ///
+    /// ```
+    /// use stratalloc_strategies::fiber_stacks::{FiberStacks, FiberStacksConfig, FiberStacksError};
+    ///
+    /// let class = |config: FiberStacksConfig, order: usize| config.with_class(4096 << order, 1);
+    /// let most = (0..FiberStacksConfig::MAX_CLASSES).fold(FiberStacksConfig::new(), class);
+    /// assert!(FiberStacks::new(most).is_ok());
+    /// assert_eq!(FiberStacks::new(class(most, 20)).unwrap_err(), FiberStacksError::BadConfig);
+    /// ```
     pub const MAX_CLASSES: usize = 8;
 
     /// No class yet, guards of one page, nothing given back unasked; see [`FiberStacksConfig`].

@@ -5,7 +5,7 @@ use core::fmt;
 use stratalloc_platform::vm::OsError;
 use stratalloc_resource::AllocError;
 
-/// Why there is no stack.
+/// Why there is no stack. See [`FiberStacks::get`](super::FiberStacks::get) for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FiberStacksError {
@@ -51,7 +51,7 @@ impl FiberStacksError {
     }
 }
 
-/// Why a stack is not taken back. The stacks are as they were.
+/// Why a stack is not taken back. The stacks are as they were. See [`FiberStacks::put_at`](super::FiberStacks::put_at) for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReturnError {

@@ -114,7 +114,7 @@ pub struct FiberStacks {
 }
 
 impl FiberStacks {
-    /// Reserves addresses for all stacks of the configuration; memory comes when they are touched.
+    /// Reserves addresses for all stacks of the configuration; memory comes when they are touched. See the [module](self) for an example.
     ///
     /// # Errors
     ///
@@ -227,6 +227,7 @@ impl FiberStacks {
     /// let stacks = FiberStacks::new(FiberStacksConfig::default())?;
     /// let mut worker = stacks.cache::<32>();
     /// let stack = worker.get(10_000)?;
+    /// assert!(worker.is_empty());
     /// worker.put(stack)?;
     /// assert_eq!(worker.len(), 1);
     /// drop(worker);

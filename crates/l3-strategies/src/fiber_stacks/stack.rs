@@ -12,6 +12,7 @@ use super::{FiberStacks, FiberStacksError, ReturnError};
 use crate::misuse;
 
 /// A stack of [`FiberStacks`], its holder's alone. Dropped, it goes back to them; by [`StackCache::put`](super::StackCache::put) to a thread's cache.
+/// An example is at the [module](super).
 ///
 /// ```text
 ///   lower_guard()        limit()                              top()
@@ -45,13 +46,14 @@ impl<'p> FiberStack<'p> {
     }
 
     /// One past the highest byte, where a fiber starts; a multiple of the page size. See [`FiberStacks`].
+    /// See the [module](super) for an example.
     #[inline]
     #[must_use]
     pub fn top(&self) -> NonNull<u8> {
         self.class().top(self.index)
     }
 
-    /// The lowest byte that may be used; see [`FiberStacks`].
+    /// The lowest byte that may be used; see [`FiberStacks`]. See the [module](super) for an example.
     #[inline]
     #[must_use]
     pub fn limit(&self) -> NonNull<u8> {
@@ -131,6 +133,7 @@ impl<'p> FiberStack<'p> {
     }
 
     /// Gives the stack up to code that knows addresses only; returned by [`FiberStacks::put_at`]. The top.
+    /// See [`FiberStacks::put_at`] for an example.
     #[must_use = "the stack is lost unless its address is returned"]
     pub fn into_top(self) -> NonNull<u8> {
         ManuallyDrop::new(self).top()

@@ -9,6 +9,7 @@ use super::class::Class;
 use super::record::State;
 
 /// The stacks of one size. Counted while other threads go on, the numbers may be those of different moments.
+/// See [`FiberStacks::cache`] for an example.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClassUsage {
     /// Bytes of each.

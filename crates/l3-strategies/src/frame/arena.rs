@@ -71,7 +71,7 @@ struct Recorded<T> {
 }
 
 impl<'v, 'm, P: Policy, U: MemoryResource> Arena<'v, 'm, P, U> {
-    /// An arena over an empty frame, or one whose blocks are not given up by anybody.
+    /// An arena over an empty frame, or one whose blocks are not given up by anybody. See [`Arena`] for an example.
     #[must_use]
     pub const fn new(frame: Frame<'m, P, U>) -> Self {
         Self { youngest: Cell::new(None), frame, values: PhantomData }
@@ -102,7 +102,7 @@ impl<'v, 'm, P: Policy, U: MemoryResource> Arena<'v, 'm, P, U> {
         or_refuse(self.try_alloc(value))
     }
 
-    /// As [`alloc`](Self::alloc); a failure is returned, and the value dropped.
+    /// As [`alloc`](Self::alloc); a failure is returned, and the value dropped. See [`Arena`] for an example.
     ///
     /// # Errors
     ///
@@ -112,7 +112,17 @@ impl<'v, 'm, P: Policy, U: MemoryResource> Arena<'v, 'm, P, U> {
         self.try_alloc_with(|| value)
     }
 
-    /// As [`Frame::alloc_with`].
+    /// As [`Frame::alloc_with`]; the value is dropped with the arena.
+    ///
+    /// ```
+    /// # use stratalloc_strategies::frame::{Arena, Frame};
+    /// # let mut memory = [core::mem::MaybeUninit::uninit(); 256];
+    /// let arena: Arena = Arena::new(Frame::over(&mut memory));
+    /// assert!(arena.is_empty());
+    /// let table = arena.alloc_with(|| vec![0_u8; 1000]);
+    /// table[999] = 1;
+    /// assert_eq!(arena.len(), 1, "the vector's buffer is freed with the arena");
+    /// ```
     ///
     /// # Panics
     ///
@@ -123,7 +133,7 @@ impl<'v, 'm, P: Policy, U: MemoryResource> Arena<'v, 'm, P, U> {
         or_refuse(self.try_alloc_with(make))
     }
 
-    /// As [`alloc_with`](Self::alloc_with); a failure is returned, and `make` then not called.
+    /// As [`alloc_with`](Self::alloc_with); a failure is returned, and `make` then not called. Used as in the example there.
     ///
     /// # Errors
     ///
@@ -153,7 +163,7 @@ impl<'v, 'm, P: Policy, U: MemoryResource> Arena<'v, 'm, P, U> {
     }
 
     /// As [`alloc_slice_fill_iter`](Self::alloc_slice_fill_iter); a failure is returned, and the values so far dropped with the
-    /// arena.
+    /// arena. See [`Arena`] for an example.
     ///
     /// # Errors
     ///
@@ -183,14 +193,14 @@ impl<'v, 'm, P: Policy, U: MemoryResource> Arena<'v, 'm, P, U> {
         self.youngest.set(Some(record));
     }
 
-    /// How many values, or slices of them, will be dropped. O(that number).
+    /// How many values, or slices of them, will be dropped. O(that number). See [`Arena`] for an example.
     #[must_use]
     pub fn len(&self) -> usize {
         // SAFETY: RECORDS.
         core::iter::successors(self.youngest.get(), |record| unsafe { record.as_ref() }.next).count()
     }
 
-    /// Whether nothing will be dropped; see [`Arena`].
+    /// Whether nothing will be dropped; see [`Arena`]. An example is at [`alloc_with`](Self::alloc_with).
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.youngest.get().is_none()

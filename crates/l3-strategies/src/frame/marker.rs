@@ -11,7 +11,7 @@ use super::policy::Policy;
 use super::{Frame, min_align};
 use crate::misuse::{self, CHECKED, MisuseKind};
 
-/// A position of a [`Frame`], made by [`Frame::marker`].
+/// A position of a [`Frame`], made by [`Frame::marker`]. See [`Frame::rewind`] for an example.
 #[derive(Clone, Copy, Debug)]
 pub struct Marker {
     pub(super) current: Option<NonNull<Chunk>>,
@@ -23,7 +23,7 @@ pub struct Marker {
 }
 
 impl<P: Policy, U: MemoryResource> Frame<'_, P, U> {
-    /// Where the frame is now. [`rewind`](Self::rewind) gives up what comes after.
+    /// Where the frame is now. [`rewind`](Self::rewind) gives up what comes after. See [`rewind`](Self::rewind) for an example.
     #[must_use]
     pub fn marker(&self) -> Marker {
         Marker {
@@ -48,6 +48,7 @@ impl<P: Policy, U: MemoryResource> Frame<'_, P, U> {
     /// let kept = frame.alloc(1_u8);
     /// let marker = frame.marker();
     /// frame.alloc([2_u8; 50]);
+    /// assert!(frame.vouches_for(&marker));
     /// // SAFETY: the marker is this frame's, and the array is not used any more.
     /// unsafe { frame.rewind(marker) };
     /// assert_eq!((*kept, frame.used()), (1, 1));

@@ -196,13 +196,14 @@ impl<P: Policy, U: MemoryResource> Frame<'static, P, U> {
     ///
     /// ```
     /// use std::alloc::System;
-    /// use stratalloc_resource::FromGlobal;
+    /// use stratalloc_resource::{FromGlobal, MemoryResource};
     /// use stratalloc_strategies::frame::{Frame, Speed};
     ///
     /// const FRAME: Frame<'static, Speed, FromGlobal<'static, System>> = Frame::growing(FromGlobal::new(&System));
     /// let frame = FRAME;
     /// let large = frame.alloc_slice_fill_copy(1_000_000, 7_u32);
     /// assert_eq!(large[999_999], 7);
+    /// assert_eq!(frame.upstream().info().name, "global");
     /// ```
     #[must_use]
     pub const fn growing(upstream: U) -> Self {
@@ -330,7 +331,7 @@ impl<'m, P: Policy, U: MemoryResource> Frame<'m, P, U> {
     /// let mut memory = [core::mem::MaybeUninit::uninit(); 64];
     /// let frame: Frame = Frame::over(&mut memory[..]);
     /// frame.alloc(1_u8);
-    /// assert_eq!(frame.used(), 1);
+    /// assert_eq!((frame.used(), frame.remaining()), (1, 63));
     /// ```
     #[must_use]
     pub fn used(&self) -> usize {
@@ -344,7 +345,7 @@ impl<'m, P: Policy, U: MemoryResource> Frame<'m, P, U> {
     }
 
     /// What is left in the current region: a request of this size and alignment 1 asks nobody. See
-    /// [`try_reserve`](Self::try_reserve).
+    /// [`used`](Self::used) for an example, and [`try_reserve`](Self::try_reserve).
     #[must_use]
     pub fn remaining(&self) -> usize {
         self.limit.get().wrapping_sub(self.cursor().addr().get())

@@ -63,29 +63,48 @@
 /// assert_eq!(frame.alloc(1_u8) as *const u8 as usize % 64, 0);
 /// assert_eq!((frame.count(), frame.used()), (1, 64));
 /// ```
+///
+/// A policy of one's own, and what its constants come to:
+/// ```
+/// use stratalloc_resource::FromGlobal;
+/// use stratalloc_strategies::frame::{Counts, Frame, Policy, Safety, Speed};
+///
+/// struct Pages; // counts, and grows by 16 KiB at a time
+/// impl Policy for Pages {
+///     const COUNT: bool = true;
+///     const FIRST_CHUNK: usize = 16 << 10;
+///     const LARGEST_CHUNK: usize = 16 << 10;
+/// }
+/// impl Counts for Pages {}
+///
+/// let frame = Frame::<Pages, _>::growing(FromGlobal::new(&std::alloc::System));
+/// frame.alloc(1_u8);
+/// assert_eq!((frame.count(), frame.reserved()), (1, 16 << 10));
+/// assert!(Pages::MIN_ALIGN == 1 && !Speed::FILL && Safety::FILL && Safety::CANARIES);
+/// ```
 pub trait Policy {
-    /// Every block starts and ends at a multiple of this.
+    /// Every block starts and ends at a multiple of this. See [`Policy`] for an example.
     const MIN_ALIGN: usize = 1;
-    /// The size of the first chunk. Each is twice as large as the one before.
+    /// The size of the first chunk. Each is twice as large as the one before. See [`Policy`] for an example.
     const FIRST_CHUNK: usize = 4096;
-    /// The size at which chunks stop doubling. A block that is larger gets a chunk of its size.
+    /// The size at which chunks stop doubling. A block that is larger gets a chunk of its size. See [`Policy`] for an example.
     const LARGEST_CHUNK: usize = if usize::BITS < 64 { 1 << 20 } else { 64 << 20 };
-    /// Whether the frame counts allocations. With this comes [`Counts`].
+    /// Whether the frame counts allocations. With this comes [`Counts`]. See [`Policy`] for an example.
     const COUNT: bool = false;
-    /// Whether fresh bytes are filled with `0xCD` and given-up ones with `0xDD`.
+    /// Whether fresh bytes are filled with `0xCD` and given-up ones with `0xDD`. See [`Policy`] for an example.
     const FILL: bool = false;
-    /// Whether words before and after each block show overflow, underflow and double release.
+    /// Whether words before and after each block show overflow, underflow and double release. See [`Policy`] for an example.
     const CANARIES: bool = false;
 }
 
-/// A policy with [`COUNT`](Policy::COUNT): its frames tell how many allocations there were.
+/// A policy with [`COUNT`](Policy::COUNT): its frames tell how many allocations there were. An example is at [`Policy`].
 #[diagnostic::on_unimplemented(
     message = "a frame with the policy `{Self}` does not count its allocations",
     label = "wrap the policy: `Counted<{Self}>`"
 )]
 pub trait Counts: Policy {}
 
-/// Nothing but the bump; see the table at [`Policy`].
+/// Nothing but the bump; see the table at [`Policy`]. See [`Frame`](super::Frame) for an example.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Speed;
 

@@ -41,6 +41,7 @@ pub struct HugePageConfig {
 
 impl HugePageConfig {
     /// At least `bytes`, in explicit huge pages of the usual size (2 MiB on most machines), else transparent ones, else plain ones.
+    /// See [`HugePageConfig`] for an example.
     #[must_use]
     pub const fn new(bytes: usize) -> Self {
         Self { bytes, gigantic: false, explicit: true, transparent: true, populate: false }
@@ -48,13 +49,23 @@ impl HugePageConfig {
 
     /// Tries explicit pages of 1 GiB first; the memory is then rounded up to whole ones. There are none unless the machine was told at
     /// its start.
+    ///
+    /// ```
+    /// use stratalloc_strategies::huge_page::{HugePageConfig, HugePages, PageKind};
+    ///
+    /// let pages = HugePages::new(HugePageConfig::new(1 << 20).with_gigantic())?;
+    /// let got = pages.kind() == PageKind::Explicit(1 << 30);
+    /// let told = pages.declined().any(|declined| declined.kind == PageKind::Explicit(1 << 30));
+    /// assert!(got != told, "had, or told why not");
+    /// # Ok::<(), stratalloc_resource::AllocError>(())
+    /// ```
     #[must_use]
     pub const fn with_gigantic(mut self) -> Self {
         self.gigantic = true;
         self
     }
 
-    /// Leaves the machine's pool of explicit huge pages alone.
+    /// Leaves the machine's pool of explicit huge pages alone. See [`HugePageConfig`] for an example.
     #[must_use]
     pub const fn without_explicit(mut self) -> Self {
         self.explicit = false;
@@ -62,6 +73,7 @@ impl HugePageConfig {
     }
 
     /// Does not ask for transparent huge pages. (Where the kernel gives them to everybody, it does here too.)
+    /// See [`HugePageConfig`] for an example.
     #[must_use]
     pub const fn without_transparent(mut self) -> Self {
         self.transparent = false;
@@ -69,6 +81,7 @@ impl HugePageConfig {
     }
 
     /// Makes all of it resident now, so that no access takes a page fault later, and the report is final.
+    /// See [`HugePageReport`](super::HugePageReport) for an example.
     #[must_use]
     pub const fn populated(mut self) -> Self {
         self.populate = true;

@@ -21,6 +21,7 @@ use crate::reservation::GuardedReservation;
 /// use stratalloc_strategies::tlsf::Tlsf;
 ///
 /// let mut pages = HugePages::new(HugePageConfig::new(4 << 20))?;
+/// assert!(pages.memory().len() >= 4 << 20);
 /// let heap: Tlsf<'_> = Tlsf::over(pages.as_uninit_mut())?;
 /// heap.allocate(Layout::new::<[u64; 100_000]>())?;
 /// # Ok::<(), stratalloc_resource::AllocError>(())
@@ -38,7 +39,7 @@ unsafe impl Send for HugePages {}
 unsafe impl Sync for HugePages {}
 
 impl HugePages {
-    /// Gets memory of the best kind that the configuration allows and the machine has.
+    /// Gets memory of the best kind that the configuration allows and the machine has. See [`HugePages`] for an example.
     ///
     /// # Errors
     ///
@@ -93,20 +94,20 @@ impl HugePages {
         }
     }
 
-    /// Where it lies, and how much it is: at least what was asked for.
+    /// Where it lies, and how much it is: at least what was asked for. See [`HugePages`] for an example.
     #[must_use]
     pub const fn memory(&self) -> MemoryBlock {
         self.reservation.memory()
     }
 
-    /// The memory, for a strategy over a slice.
+    /// The memory, for a strategy over a slice. See [`HugePages`] for an example.
     #[must_use]
     pub const fn as_uninit_mut(&mut self) -> &mut [MaybeUninit<u8>] {
         // SAFETY: MEMORY: valid, and `&mut self` makes it the only access.
         unsafe { slice::from_raw_parts_mut(self.memory().as_ptr().cast(), self.memory().len()) }
     }
 
-    /// The kind of pages that was got.
+    /// The kind of pages that was got. See [`HugePageConfig`] for an example.
     #[must_use]
     pub const fn kind(&self) -> PageKind {
         self.kind

@@ -100,7 +100,7 @@ pub struct HugePageArena {
 }
 
 impl HugePageArena {
-    /// Gets the memory, of the best kind that there is.
+    /// Gets the memory, of the best kind that there is. See [`HugePageArena`] for an example.
     ///
     /// # Errors
     ///
@@ -115,7 +115,7 @@ impl HugePageArena {
         Ok(Self { frame: Frame::over(memory), pages })
     }
 
-    /// The memory: its kind, and its report.
+    /// The memory: its kind, and its report. See [`HugePageArena`] for an example.
     #[must_use]
     pub const fn pages(&self) -> &HugePages {
         &self.pages

@@ -5,7 +5,7 @@ use core::fmt;
 use stratalloc_platform::thp::Mapped;
 use stratalloc_platform::vm::OsError;
 
-/// A kind of pages.
+/// A kind of pages. See [`HugePageConfig`](super::HugePageConfig) for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PageKind {
     /// Huge pages of this many bytes that somebody has set aside (`hugetlb`): certain, never split, never swapped.
@@ -88,6 +88,7 @@ impl fmt::Display for WhyNot {
 impl core::error::Error for WhyNot {}
 
 /// A kind of pages that is better than the one that was got, and why it was not that.
+/// See [`HugePageConfig::with_gigantic`](super::HugePageConfig::with_gigantic) for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Declined {
     /// The better kind.
@@ -103,6 +104,17 @@ impl fmt::Display for Declined {
 }
 
 /// What the kernel says about the memory at this moment; [`Display`](fmt::Display) makes a text of a few lines of it.
+///
+/// ```
+/// use stratalloc_strategies::huge_page::{HugePageConfig, HugePages};
+///
+/// let pages = HugePages::new(HugePageConfig::new(4 << 20).populated())?;
+/// let report = pages.report();
+/// assert!(report.resident().is_none_or(|bytes| bytes >= 4 << 20));
+/// assert!(report.huge() <= report.resident(), "what is huge is resident");
+/// assert!(report.to_string().contains(&report.kind().to_string()));
+/// # Ok::<(), stratalloc_resource::AllocError>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct HugePageReport {
     pub(super) kind: PageKind,
@@ -112,13 +124,13 @@ pub struct HugePageReport {
 }
 
 impl HugePageReport {
-    /// Bytes that are in huge pages now; `None` if the kernel does not say.
+    /// Bytes that are in huge pages now; `None` if the kernel does not say. See [`HugePageReport`] for an example.
     #[must_use]
     pub fn huge(&self) -> Option<usize> {
         self.count(|mapped| mapped.huge())
     }
 
-    /// Bytes behind which there is physical memory now; `None` if the kernel does not say.
+    /// Bytes behind which there is physical memory now; `None` if the kernel does not say. See [`HugePageReport`] for an example.
     #[must_use]
     pub fn resident(&self) -> Option<usize> {
         self.count(|mapped| mapped.resident)
@@ -128,7 +140,7 @@ impl HugePageReport {
         usize::try_from(which(self.mapped?)).ok()
     }
 
-    /// The kind of pages that was got: what may be, where [`huge`](Self::huge) is what is.
+    /// The kind of pages that was got: what may be, where [`huge`](Self::huge) is what is. See [`HugePageReport`] for an example.
     #[must_use]
     pub const fn kind(&self) -> PageKind {
         self.kind

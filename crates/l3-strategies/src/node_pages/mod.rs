@@ -43,7 +43,7 @@ use crate::system::{System, resize, take_back, unmap};
 /// Values with the same policy are the same one.
 ///
 /// ```
-/// use stratalloc_platform::numa;
+/// use stratalloc_platform::numa::{self, Policy};
 /// use stratalloc_resource::AllocError;
 /// use stratalloc_strategies::frame::Frame;
 /// use stratalloc_strategies::node_pages::NodePages;
@@ -54,6 +54,10 @@ use crate::system::{System, resize, take_back, unmap};
 /// let number = frame.try_alloc(7_u64)?;
 /// assert!(here.placement_of(number).is_none_or(|node| node == numa::current_node()));
 ///
+/// let strict = NodePages::only_on(0)?; // what does not fit there ends the process
+/// assert_eq!((strict.policy(), NodePages::new(Policy::Require(0))?), (Policy::Require(0), strict));
+/// assert_eq!(NodePages::AS_THEY_COME.policy(), Policy::Default);
+///
 /// let refused = NodePages::on(numa::nodes()).unwrap_err();
 /// assert!(refused.to_string().contains("there is no node"));
 /// # Ok::<(), Box<dyn core::error::Error>>(())
@@ -63,7 +67,7 @@ pub struct NodePages {
     policy: Policy,
 }
 
-/// Where the pages of a range are, as the kernel says; see [`NodePages::placement`].
+/// Where the pages of a range are, as the kernel says; see [`NodePages::placement`]. An example is at [`NodePages::interleaved`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Placement {
     /// Pages on a node that the policy names.
@@ -77,9 +81,11 @@ pub struct Placement {
 
 impl NodePages {
     /// Pages from where the kernel takes them: as a rule the node of the thread that touches them first. Works where nothing can be bound, too.
+    /// See [`NodePages`] for an example.
     pub const AS_THEY_COME: Self = Self { policy: Policy::Default };
 
     /// Pages of `node`, and of another where it has none left. On a machine with one node those are all pages.
+    /// See [`NodePages`] for an example.
     ///
     /// # Errors
     ///
@@ -88,7 +94,7 @@ impl NodePages {
         Self::new(Policy::Prefer(node))
     }
 
-    /// Pages of `node` alone: a touch that finds it full ends the process, so leave room.
+    /// Pages of `node` alone: a touch that finds it full ends the process, so leave room. See [`NodePages`] for an example.
     ///
     /// # Errors
     ///
@@ -121,6 +127,7 @@ impl NodePages {
     }
 
     /// Pages as `policy` says. The kernel is asked once whether it will have it, but for the default policy, which fresh pages have anyway.
+    /// See [`NodePages`] for an example.
     ///
     /// # Errors
     ///
@@ -138,14 +145,13 @@ impl NodePages {
         answer.map(|()| Self { policy })
     }
 
-    /// Where pages come from.
+    /// Where pages come from. See [`NodePages`] for an example.
     #[must_use]
     pub const fn policy(&self) -> Policy {
         self.policy
     }
 
-    /// The node on which a value's first page lies; `None` if it was never touched or the system does not say. A system call. An example
-    /// is at the type.
+    /// The node on which a value's first page lies; `None` if it was never touched or the system does not say. A system call. See [`NodePages`] for an example.
     #[must_use]
     pub fn placement_of<T: ?Sized>(&self, value: &T) -> Option<u32> {
         numa::page_node(core::ptr::NonNull::from(value).cast()).ok()

@@ -98,7 +98,7 @@ unsafe impl<S: Send> Send for Partition<S> {}
 const CHUNK: usize = 64 << 10;
 
 impl Partition {
-    /// Blocks of any size.
+    /// Blocks of any size. See [`Partition`] for an example.
     ///
     /// # Errors
     ///

@@ -47,7 +47,7 @@ unsafe impl Send for PartitionRange {}
 struct PartitionRangeKind;
 
 impl PartitionRange {
-    /// Reserves the addresses, and no memory yet.
+    /// Reserves the addresses, and no memory yet. See [`PartitionRange`] for an example.
     ///
     /// # Errors
     ///
@@ -67,13 +67,13 @@ impl PartitionRange {
         Ok(Self { reservation, map, live: Cell::new(0), stale: Cell::new(false) })
     }
 
-    /// All that it can ever hand out; live or not.
+    /// All that it can ever hand out; live or not. See [`PartitionConfig`] for an example.
     #[must_use]
     pub const fn pages(&self) -> MemoryBlock {
         self.reservation.memory()
     }
 
-    /// Bytes in live blocks: those behind which there may be memory.
+    /// Bytes in live blocks: those behind which there may be memory. See [`PartitionRange`] for an example.
     #[must_use]
     pub fn committed(&self) -> usize {
         self.live.get() * page::size()

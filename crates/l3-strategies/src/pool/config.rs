@@ -9,7 +9,7 @@ use stratalloc_resource::{Alignment, AllocError};
 /// use stratalloc_strategies::pool::PoolConfig;
 ///
 /// let messages = PoolConfig::new(100, Alignment::constant::<64>()).with_max_blocks(1000);
-/// assert_eq!(messages.block_len(), Ok(128));
+/// assert_eq!((messages.block_len(), messages.max_blocks()), (Ok(128), 1000));
 /// assert_eq!(PoolConfig::of::<u128>().align().bytes(), 16);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,13 +63,13 @@ impl PoolConfig {
         self
     }
 
-    /// The alignment of each block.
+    /// The alignment of each block. See [`PoolConfig`] for an example.
     #[must_use]
     pub const fn align(&self) -> Alignment {
         self.align
     }
 
-    /// The most blocks that there may be.
+    /// The most blocks that there may be. See [`PoolConfig`] for an example.
     #[must_use]
     pub const fn max_blocks(&self) -> usize {
         self.max_blocks

@@ -183,13 +183,13 @@ impl<U: MemoryResource> Pool<'_, U> {
         self
     }
 
-    /// The real size of each block; see [`PoolConfig::block_len`].
+    /// The real size of each block; see [`PoolConfig::block_len`]. See [`PoolConfig`] for an example.
     #[must_use]
     pub const fn block_len(&self) -> usize {
         self.len[0]
     }
 
-    /// The alignment of each block, as it was configured.
+    /// The alignment of each block, as it was configured. See the [module](self) for an example.
     #[must_use]
     pub const fn align(&self) -> Alignment {
         self.config.align()

@@ -38,7 +38,7 @@ pub struct PoolRemote<'p> {
 }
 
 impl<U: MemoryResource> Pool<'_, U> {
-    /// A handle for other threads to return blocks by; see [`PoolRemote`].
+    /// A handle for other threads to return blocks by; see [`PoolRemote`]. See the [module](super) for an example.
     #[must_use]
     pub const fn remote(&self) -> PoolRemote<'_> {
         PoolRemote { shared: &self.shared, name: self.name }

@@ -13,7 +13,7 @@ impl<T, P: Places, const NODES: usize> Replicated<T, P, NODES> {
     }
 
     /// A handle that reads the copy of the node on which the calling thread runs now, without asking again. For a thread that stays on a node,
-    /// or seldom leaves it; [`Reader::refresh`] asks again.
+    /// or seldom leaves it; [`Reader::refresh`] asks again. See the [module](super) for an example.
     pub fn reader(&self) -> Reader<'_, T, P, NODES> {
         Reader { replicated: self, place: self.places.here() }
     }
@@ -38,18 +38,18 @@ pub struct Reader<'r, T, P: Places, const NODES: usize> {
 }
 
 impl<'r, T, P: Places, const NODES: usize> Reader<'r, T, P, NODES> {
-    /// The present version of the copy. An example is at the type.
+    /// The present version of the copy. See [`Reader`] for an example.
     #[inline]
     pub fn read(&self) -> Guard<'r, T> {
         Guard::enter(self.replicated.replica(self.place))
     }
 
-    /// Asks where the thread runs now. An example is at the type.
+    /// Asks where the thread runs now. See [`Reader`] for an example.
     pub fn refresh(&mut self) {
         self.place = self.replicated.places.here();
     }
 
-    /// The place whose copy is read.
+    /// The place whose copy is read. See [`Reader`] for an example.
     #[must_use]
     pub const fn place(&self) -> usize {
         self.place
@@ -105,7 +105,7 @@ impl<'r, T> Guard<'r, T> {
         unsafe { value.unwrap_unchecked() }
     }
 
-    /// Which version it is: 0 from the beginning, one more with each publication.
+    /// Which version it is: 0 from the beginning, one more with each publication. See [`Guard`] for an example.
     #[must_use]
     pub fn version(&self) -> u64 {
         self.versioned().version

@@ -185,13 +185,13 @@ impl<T, P: Places, const NODES: usize> Replicated<T, P, NODES> {
         Ok(this)
     }
 
-    /// How many copies there are: one per node, at most `NODES`.
+    /// How many copies there are: one per node, at most `NODES`. See [`reclaim`](Self::reclaim) for an example.
     #[must_use]
     pub const fn copies(&self) -> usize {
         self.count
     }
 
-    /// The places of the copies.
+    /// The places of the copies. See [`Places`] for an example.
     #[must_use]
     pub const fn places(&self) -> &P {
         &self.places

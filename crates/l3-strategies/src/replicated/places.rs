@@ -21,12 +21,14 @@ use stratalloc_resource::MemoryResource;
 ///     fn count(&self) -> usize { 2 }
 ///     fn here(&self) -> usize { HERE.get() }
 ///     fn memory(&self, _: usize) -> Self::Memory { FromGlobal::new(&std::alloc::System) }
+///     fn wait(&self) { std::thread::yield_now() }
 /// }
 ///
 /// let table: Replicated<u32, _> = Replicated::new(Pretended, 7)?;
 /// let first = core::ptr::from_ref(&*table.read());
 /// HERE.set(1);
 /// assert!(*table.read() == 7 && !core::ptr::eq(first, &*table.read()));
+/// assert_eq!(table.places().here(), 1);
 /// # Ok::<(), stratalloc_resource::AllocError>(())
 /// ```
 pub trait Places {
@@ -34,16 +36,18 @@ pub trait Places {
     type Memory: MemoryResource;
 
     /// How many places there are: the numbers below are places. 0 counts as 1; those beyond the `NODES` of a
-    /// [`Replicated`](super::Replicated) get no copy. Asked once for each value.
+    /// [`Replicated`](super::Replicated) get no copy. Asked once for each value. See [`Places`] for an example.
     fn count(&self) -> usize;
 
     /// Where the calling thread runs now. Any number is right (one that has no copy is taken modulo their number), a true one fast.
+    /// See [`Places`] for an example.
     fn here(&self) -> usize;
 
     /// The memory of a place, below [`count`](Self::count). Asked once for each copy, and kept as long as the copy.
+    /// See [`Places`] for an example.
     fn memory(&self, place: usize) -> Self::Memory;
 
-    /// What a writer does while a reader is in its way.
+    /// What a writer does while a reader is in its way. See [`Places`] for an example.
     fn wait(&self) {
         hint::spin_loop();
     }

@@ -6,7 +6,7 @@ use stratalloc_primitives::primitive::atomic::Ordering;
 
 use super::{Places, Replicated, Versioned};
 
-/// What stands in a writer's way.
+/// What stands in a writer's way. See [`Guard`](super::Guard) for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Busy {
     /// Another writer is at work.
@@ -29,7 +29,7 @@ impl fmt::Display for Busy {
 
 impl core::error::Error for Busy {}
 
-/// A value that was not published, and why.
+/// A value that was not published, and why. See [`Guard`](super::Guard) for an example.
 pub struct Unpublished<T> {
     value: T,
     reason: Busy,
@@ -148,7 +148,7 @@ impl<'r, T, P: Places, const NODES: usize> Writer<'r, T, P, NODES> {
 
 impl<T: Clone, P: Places, const NODES: usize> Replicated<T, P, NODES> {
     /// Makes `value` the present version on every node; returns its number. Waits for other writers, and for readers of the version
-    /// before the last: so not while this thread holds a guard.
+    /// before the last: so not while this thread holds a guard. See [`reclaim`](Self::reclaim) for an example.
     pub fn publish(&self, value: T) -> u64 {
         let writer = Writer::new(self);
         writer.wait_for_readers();
@@ -179,6 +179,16 @@ impl<T: Clone, P: Places, const NODES: usize> Replicated<T, P, NODES> {
 
 impl<T, P: Places, const NODES: usize> Replicated<T, P, NODES> {
     /// As [`publish`](Self::publish), of what `make` makes for each node, in the node's memory if it likes.
+    ///
+    /// ```
+    /// use stratalloc_strategies::replicated::{Machine, Replicated};
+    ///
+    /// let names: Replicated<String> = Replicated::new(Machine, String::from("of no node"))?;
+    /// let version = names.publish_with(|node, _memory| format!("of node {node}"));
+    /// assert_eq!(version, 1);
+    /// assert!(names.read().starts_with("of node "));
+    /// # Ok::<(), stratalloc_resource::AllocError>(())
+    /// ```
     pub fn publish_with(&self, mut make: impl FnMut(usize, &P::Memory) -> T) -> u64 {
         let writer = Writer::new(self);
         writer.wait_for_readers();

@@ -86,6 +86,13 @@ pub(super) const LAYOUT: u64 = {
 };
 
 /// Why a region could not be made or attached.
+///
+/// ```
+/// use stratalloc_strategies::shared_region::{SharedError, SharedRegion};
+///
+/// assert_eq!(SharedRegion::create(c"tiny", 100).unwrap_err(), SharedError::BadSize { bytes: 100 });
+/// assert!(matches!(SharedRegion::attach(c"/no/such/file"), Err(SharedError::System(_))));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SharedError {

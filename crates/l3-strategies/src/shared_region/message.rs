@@ -24,7 +24,7 @@ pub struct Message<'r> {
 }
 
 impl SharedRegion {
-    /// A message of `len` bytes, to be written: they are what somebody left there.
+    /// A message of `len` bytes, to be written: they are what somebody left there. See [`SharedRegion`] for an example.
     ///
     /// # Errors
     ///
@@ -36,7 +36,7 @@ impl SharedRegion {
         Ok(Message { region: self, at, bytes })
     }
 
-    /// The oldest message of a queue (0 to 31), if there is one. It is this process's from now on.
+    /// The oldest message of a queue (0 to 31), if there is one. It is this process's from now on. See [`SharedRegion`] for an example.
     #[must_use]
     pub fn receive(&self, queue: usize) -> Option<Message<'_>> {
         let queue = (queue as u64) % QUEUES;
@@ -50,7 +50,7 @@ impl SharedRegion {
         })?
     }
 
-    /// Takes a block that was [kept](Message::keep). Only one process gets it.
+    /// Takes a block that was [kept](Message::keep). Only one process gets it. See [`root`](Self::root) for an example.
     #[must_use]
     pub fn adopt(&self, offset: Offset<u8>) -> Option<Message<'_>> {
         let at = self.block_at(self.pointer(offset)?.addr().get())?;
@@ -73,6 +73,7 @@ impl Message<'_> {
     }
 
     /// Puts it into a queue (0 to 31; higher numbers wrap). From then on it is whoever's receives it, even if this process dies.
+    /// See [`SharedRegion`] for an example.
     pub fn send(self, queue: usize) {
         let queue = (queue as u64) % QUEUES;
         self.region.locked(|words| {
@@ -93,7 +94,7 @@ impl Message<'_> {
         offset
     }
 
-    /// Where it is, for every process.
+    /// Where it is, for every process. An example is at [`SharedRegion::root`].
     #[must_use]
     pub fn offset(&self) -> Offset<u8> {
         let bytes = self.bytes.address() - self.region.map.block().address();

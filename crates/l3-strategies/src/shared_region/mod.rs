@@ -126,7 +126,7 @@ unsafe impl Send for SharedRegion {}
 // SAFETY: as above.
 unsafe impl Sync for SharedRegion {}
 
-/// Counts of a region, at one moment.
+/// Counts of a region, at one moment. See [`Offset`] for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SharedUsage {
@@ -144,6 +144,7 @@ pub struct SharedUsage {
 
 impl SharedRegion {
     /// Makes a region of at least `bytes`, in memory without a name in the file system; `name` is for people who look into `/proc`.
+    /// See [`SharedRegion`] for an example.
     ///
     /// Others attach through its [`descriptor`](Self::descriptor): sent, named `/proc/<pid>/fd/<descriptor>`, or inherited by a `fork`, but not by a
     /// program that is started (`exec` closes it, unless `FD_CLOEXEC` is cleared). It goes when the last process has gone. Its pages become resident as they are touched.
@@ -161,6 +162,24 @@ impl SharedRegion {
     ///
     /// All of its space is taken now. Where the file system cannot do that, and in a copy with holes, an access for which the disk has
     /// no room kills the process (`SIGBUS`); the others undo what it was doing and go on.
+    ///
+    /// ```
+    /// use stratalloc_strategies::shared_region::SharedRegion;
+    ///
+    /// let folder = std::env::temp_dir().join(format!("region-{}", std::process::id()));
+    /// let path = std::ffi::CString::new(folder.into_os_string().into_encoded_bytes())?;
+    /// let mut region = SharedRegion::create_file(&path, 1 << 16)?;
+    /// let kept = region.message(4)?.keep();
+    /// region.set_root(0, Some(kept));
+    /// region.close_descriptor(); // others attach by the name
+    /// drop(region);
+    ///
+    /// let again = SharedRegion::attach(&path)?;
+    /// assert_eq!(again.reclaim(), 0, "what is kept is no dead process's");
+    /// assert_eq!(again.root(0), Some(kept));
+    /// # std::fs::remove_file(path.to_str()?)?;
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -184,7 +203,7 @@ impl SharedRegion {
         Self::attach_file(shm::File::open(path)?)
     }
 
-    /// Attaches the region behind an open descriptor, which stays the caller's.
+    /// Attaches the region behind an open descriptor, which stays the caller's. See [`SharedRegion`] for an example.
     ///
     /// # Errors
     ///
@@ -223,12 +242,13 @@ impl SharedRegion {
     }
 
     /// The descriptor of the memory, open as long as this value or until [`close_descriptor`](Self::close_descriptor).
+    /// See [`SharedRegion`] for an example.
     #[must_use]
     pub fn descriptor(&self) -> Option<i32> {
         self.file.as_ref().map(shm::File::fd)
     }
 
-    /// Closes the descriptor; the region stays mapped.
+    /// Closes the descriptor; the region stays mapped. An example is at [`create_file`](Self::create_file).
     pub fn close_descriptor(&mut self) {
         self.file = None;
     }
@@ -282,7 +302,7 @@ impl SharedRegion {
         }
     }
 
-    /// Frees what processes held that do not run any more; how many bytes.
+    /// Frees what processes held that do not run any more; how many bytes. An example is at [`create_file`](Self::create_file).
     ///
     /// Happens by itself when memory runs out and when a newcomer finds no place. Messages in queues and kept blocks are nobody's, and stay.
     pub fn reclaim(&self) -> u64 {

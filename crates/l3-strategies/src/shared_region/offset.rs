@@ -26,6 +26,9 @@ use super::{AT_BLOCKS, HEADER, SharedRegion, WORD};
 /// unsafe { number.write(42) };
 /// let offset = here.offset_of(number).unwrap();
 ///
+/// // As a number it fits a message.
+/// let sent = Offset::new(offset.get()).unwrap();
+/// assert_eq!(sent, offset);
 /// let same = there.pointer(offset).unwrap();
 /// assert_ne!(same, number, "another address");
 /// // SAFETY: the block is live, and nobody writes.
@@ -41,7 +44,7 @@ pub struct Offset<T> {
 }
 
 impl<T> Offset<T> {
-    /// From the number that [`get`](Self::get) told; `None` for 0.
+    /// From the number that [`get`](Self::get) told; `None` for 0. See [`Offset`] for an example.
     #[must_use]
     pub const fn new(bytes: u64) -> Option<Self> {
         match NonZero::new(bytes) {
@@ -50,13 +53,13 @@ impl<T> Offset<T> {
         }
     }
 
-    /// The distance in bytes.
+    /// The distance in bytes. See [`Offset`] for an example.
     #[must_use]
     pub const fn get(self) -> u64 {
         self.bytes.get()
     }
 
-    /// The same place, read as another type.
+    /// The same place, read as another type. See [`Offset`] for an example.
     #[must_use]
     pub const fn cast<U>(self) -> Offset<U> {
         Offset { bytes: self.bytes, target: PhantomData }
@@ -116,7 +119,9 @@ impl SharedRegion {
     /// let region = SharedRegion::create(c"roots", 1 << 16)?;
     /// let mut settings = region.message(4)?;
     /// settings.copy_from_slice(b"fast");
+    /// let place = settings.offset();
     /// let kept = settings.keep();
+    /// assert_eq!(kept, place);
     /// region.set_root(3, Some(kept));
     /// // Later, in whichever process: exactly one gets it.
     /// let found = region.root(3).and_then(|offset| region.adopt(offset)).unwrap();
@@ -130,7 +135,7 @@ impl SharedRegion {
     }
 
     /// Sets one of the words of [`root`](Self::root); a number above 15 is ignored. A store, without the lock, also in a child of
-    /// `fork`: of two processes that set the same word the last one wins.
+    /// `fork`: of two processes that set the same word the last one wins. See [`root`](Self::root) for an example.
     pub fn set_root<T>(&self, number: usize, offset: Option<Offset<T>>) {
         if let Some(word) = root_word(number) {
             self.words().set(word, offset.map_or(0, Offset::get));

@@ -95,7 +95,7 @@ pub struct SlabUsage {
     pub empty_slabs: usize,
 }
 
-/// Blocks of one size in slabs; see the [module](self).
+/// Blocks of one size in slabs; see the [module](self). See [`over`](Self::over) for an example.
 ///
 /// The bytes of a block stay as they are from its release until it is handed out again or its slab is reaped. A checked build
 /// reports releases of blocks that are not live; that takes a walk over the slabs.
@@ -139,10 +139,11 @@ impl<U: MemoryResource> Slab<'static, U> {
     /// Slabs from `upstream`, the first now.
     ///
     /// ```
-    /// use stratalloc_resource::{Collect, FromGlobal};
+    /// use stratalloc_resource::{Collect, FromGlobal, MemoryResource};
     /// use stratalloc_strategies::slab::{Slab, SlabConfig};
     ///
     /// let slab = Slab::growing(SlabConfig::of::<[u64; 32]>(), FromGlobal::new(&std::alloc::System))?;
+    /// assert_eq!((slab.align().bytes(), slab.upstream().info().name), (8, "global"));
     /// let blocks: Vec<_> = (0..100).map(|_| slab.take()).collect::<Result<_, _>>()?;
     /// assert_eq!(slab.usage().slabs, 7);
     /// for block in blocks {
@@ -166,13 +167,13 @@ impl<'m, U: MemoryResource> Slab<'m, U> {
         Self { len: [slabs.geometry.len], slabs, align: config.align }
     }
 
-    /// The real size of each block: the configured one, rounded up to the alignment.
+    /// The real size of each block: the configured one, rounded up to the alignment. See [`SlabConfig`] for an example.
     #[must_use]
     pub const fn block_len(&self) -> usize {
         self.len[0]
     }
 
-    /// The alignment of each block, as it was configured.
+    /// The alignment of each block, as it was configured. See [`growing`](Self::growing) for an example.
     #[must_use]
     pub const fn align(&self) -> Alignment {
         self.align
@@ -217,7 +218,7 @@ impl<'m, U: MemoryResource> Slab<'m, U> {
         }
     }
 
-    /// Where the slabs come from.
+    /// Where the slabs come from. See [`growing`](Self::growing) for an example.
     #[must_use]
     pub const fn upstream(&self) -> &U {
         &self.slabs.upstream

@@ -11,7 +11,7 @@ use super::{Order, Stack, Strict};
 use crate::Fixed;
 use crate::misuse::{self, CHECKED, MisuseKind};
 
-/// A position of a [`Stack`], made by [`Stack::marker`].
+/// A position of a [`Stack`], made by [`Stack::marker`]. See [`Stack::rewind`] for an example.
 #[derive(Clone, Copy, Debug)]
 pub struct StackMarker {
     top: Option<NonNull<Header>>,
@@ -40,6 +40,7 @@ impl<'m, O: Order, U: MemoryResource> Stack<'m, O, U> {
     /// for number in 0..10_u64 {
     ///     handle.try_new_in(number)?;
     /// }
+    /// assert!(stack.vouches_for(&marker));
     /// // SAFETY: the numbers are not used any more.
     /// unsafe { stack.rewind(marker) };
     /// assert_eq!(stack.used(), 0);
@@ -116,7 +117,7 @@ impl<'m, O: Order, U: MemoryResource> Stack<'m, O, U> {
     }
 }
 
-/// A part of a stack, made by [`Stack::scope`]. Blocks of it need not be released.
+/// A part of a stack, made by [`Stack::scope`]. Blocks of it need not be released. See [`Stack::scope`] for an example.
 pub struct StackScope<'s, 'm, O: Order = Strict, U: MemoryResource = Fixed> {
     stack: &'s Stack<'m, O, U>,
     marker: StackMarker,

@@ -74,14 +74,14 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// What a [`Stack`] thinks of releases that are not of its top block: [`Strict`] or [`AnyOrder`].
+/// What a [`Stack`] thinks of releases that are not of its top block: [`Strict`] or [`AnyOrder`]. See [`AnyOrder`] for an example.
 pub trait Order: sealed::Sealed {
-    /// Whether a checked build reports them.
+    /// Whether a checked build reports them. See [`AnyOrder`] for an example.
     const STRICT: bool;
 }
 
 /// Blocks are released in the reverse order of their making; a checked build reports others as
-/// [`OutOfOrder`](crate::MisuseKind::OutOfOrder). See the [module](self).
+/// [`OutOfOrder`](crate::MisuseKind::OutOfOrder). See the [module](self). See [`Stack::within`] for an example.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Strict;
 
@@ -89,8 +89,9 @@ pub struct Strict;
 ///
 /// ```
 /// use stratalloc_resource::Allocator;
-/// use stratalloc_strategies::stack::{AnyOrder, Stack};
+/// use stratalloc_strategies::stack::{AnyOrder, Order, Stack, Strict};
 ///
+/// assert!(Strict::STRICT && !AnyOrder::STRICT);
 /// let mut memory = [core::mem::MaybeUninit::uninit(); 1024];
 /// let stack: Stack<AnyOrder> = Stack::over(&mut memory);
 /// let handle = Allocator::new(&stack);

@@ -1,6 +1,8 @@
 //! Misuse in a child process: what does a checked build say before it dies?
 
-use std::process::Command;
+mod this_program;
+
+use this_program::this_program;
 
 /// Names the test whose misuse this process is to commit.
 const VARIABLE: &str = "STRATALLOC_MISUSE";
@@ -14,8 +16,7 @@ pub(crate) fn last_words(test: &str, misuse: impl FnOnce()) -> String {
         // Reached if nothing was noticed; the parent asserts that it is not.
         std::process::exit(0);
     }
-    let mut child = Command::new(std::env::current_exe().unwrap());
-    let output = child.args(["--exact", test, "--nocapture"]).env(VARIABLE, test).output().unwrap();
+    let output = this_program().args(["--exact", test, "--nocapture"]).env(VARIABLE, test).output().unwrap();
     let said =
         String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
     assert!(!output.status.success(), "the misuse in {test} went unnoticed: {said}");

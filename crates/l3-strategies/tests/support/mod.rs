@@ -17,11 +17,8 @@ pub(crate) fn config() -> Config {
 }
 
 pub(crate) fn memory(len: usize) -> Vec<MaybeUninit<u8>> {
-    let mut memory = Vec::with_capacity(len);
     // (`vec!` would write each byte, which takes Miri a minute.)
-    // SAFETY: within the capacity; `MaybeUninit` is initialised whatever it holds.
-    unsafe { memory.set_len(len) };
-    memory
+    Box::new_uninit_slice(len).into_vec()
 }
 
 /// The addresses of a buffer.
