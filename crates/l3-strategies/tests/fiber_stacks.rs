@@ -2,7 +2,7 @@
 //!
 //! Not covered here: overflows (`fiber_stacks_overflow.rs`), refusals of the system (`fiber_stacks_faults.rs`), misuse of the contract
 //! (`misuse.rs`), the shared list's interleavings (the loom model of `IndexStack`), a real context switch (the crate `stratalloc`).
-#![cfg(all(target_os = "linux", target_has_atomic = "64"))]
+#![cfg(all(any(target_os = "linux", windows), target_has_atomic = "64"))]
 
 extern crate alloc;
 

@@ -1,5 +1,5 @@
 //! Fiber stacks when the kernel refuses: an error is returned, nothing is lost. One test: the armed calls are the process's.
-#![cfg(target_os = "linux")]
+#![cfg(any(target_os = "linux", windows))]
 
 use stratalloc_platform::fault::{self, Call};
 use stratalloc_platform::page;

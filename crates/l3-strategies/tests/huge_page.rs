@@ -2,7 +2,7 @@
 //! `hugepages=` and each mode of transparent ones; the refusals of the kernel are in `huge_page_faults.rs`.
 //!
 //! Not covered: pages of 1 GiB, which no machine here has set aside.
-#![cfg(target_os = "linux")]
+#![cfg(any(target_os = "linux", windows))]
 
 use core::alloc::Layout;
 

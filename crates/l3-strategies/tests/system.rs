@@ -1,5 +1,5 @@
 //! System: the kit, misuse. Refusals of the kernel are in `system_faults.rs`.
-#![cfg(target_os = "linux")]
+#![cfg(any(target_os = "linux", windows))]
 
 use core::alloc::Layout;
 
