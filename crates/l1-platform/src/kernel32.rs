@@ -52,13 +52,17 @@ pub(crate) struct MemoryInformation {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WorkingSetPage {
     pub(crate) address: usize,
-    /// Bit 0: resident. Bits 16 to 21: the memory node.
+    /// Bit 0: resident. Bits 16 to 21: the memory node. Bit 22: part of a large page.
     pub(crate) attributes: usize,
 }
 
 impl WorkingSetPage {
     pub(crate) fn is_resident(self) -> bool {
         self.attributes & 1 != 0
+    }
+
+    pub(crate) fn is_large(self) -> bool {
+        self.attributes & 1 << 22 != 0
     }
 
     pub(crate) fn node(self) -> u32 {

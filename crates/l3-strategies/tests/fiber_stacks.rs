@@ -134,7 +134,7 @@ fn every_stack_lies_between_two_guards_that_cannot_be_read() {
 }
 
 #[test]
-#[cfg_attr(miri, ignore = "no /proc")]
+#[cfg_attr(any(miri, windows), ignore = "no /proc")]
 fn markers_need_no_mappings_and_mappings_two_per_stack() {
     // Whole lines that start in the range; the kernel joins what is alike.
     let mappings = |stacks: &FiberStacks| {

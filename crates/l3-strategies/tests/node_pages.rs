@@ -161,7 +161,7 @@ fn a_page_on_a_node_that_the_policy_does_not_name_is_elsewhere() {
 
 /// A thousand blocks of 64 MiB one after the other; the tests beside this one have not nearly as much at a time.
 #[test]
-#[cfg(target_pointer_width = "64")]
+#[cfg(all(target_pointer_width = "64", not(windows)))] // no /proc there
 fn what_is_released_is_unmapped() {
     let mapped = || {
         let counts = std::fs::read_to_string("/proc/self/statm").unwrap();
