@@ -1,4 +1,6 @@
 //! Text to a file descriptor: messages, summaries. No allocation, no lock, no `errno`.
+//!
+//! On Windows a descriptor is a handle, of which 32 bits count, or 0 to 2 for the process's own; paths are in UTF-8 and shorter than 1024 units.
 
 use core::ffi::CStr;
 use core::fmt::{self, Write};

@@ -29,6 +29,8 @@
 //! | [`node_pages`] | pages of a memory node | two system calls | any | what shall lie near one thread or one node |
 //! | [`system`] | pages of the operating system | a system call | any | the end of a chain |
 //!
+//! Those over the system are there on Linux and, but for [`shared_region`], on Windows.
+//!
 //! [The guide](../../../docs/guide.md) helps to choose, with what each costs beside its peers. `Locked` of the modifiers makes any of them one for many threads; `Fallback` and `Segregate` compose them.
 #![no_std]
 
