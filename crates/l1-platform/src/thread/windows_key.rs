@@ -90,15 +90,11 @@ pub(super) unsafe fn set(key: Key, value: *mut c_void) -> bool {
 ///
 /// The loader calls it.
 unsafe extern "system" fn at_end(_image: *mut c_void, reason: u32, _reserved: *mut c_void) {
-    const PROCESS_ENDS: u32 = 0;
     const THREAD_ENDS: u32 = 3;
-    if !matches!(reason, PROCESS_ENDS | THREAD_ENDS) {
-        return;
-    }
-    for _ in 0..ROUNDS {
-        if !one_round() {
-            break;
-        }
+    // Not at the end of the process, as on Linux: its other threads have been ended wherever they were, with whatever they held.
+    let mut rounds = if reason == THREAD_ENDS { ROUNDS } else { 0 };
+    while rounds > 0 && one_round() {
+        rounds -= 1;
     }
 }
 

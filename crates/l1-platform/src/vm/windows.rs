@@ -253,7 +253,7 @@ pub(super) unsafe fn release(ptr: NonNull<u8>, size: usize) -> Result<(), OsErro
         base if base.is_null() => Err(OsError::INVALID),
         // The first byte, the last one, and the one behind: all of a reservation, and nothing else. (Reservations have no gaps.)
         base if base == start
-            && reservation(start.wrapping_add(size - 1)) == start
+            && reservation(start.wrapping_add(size).wrapping_sub(1)) == start
             && reservation(start.wrapping_add(size)) != start =>
         {
             // SAFETY: this function's contract, for all of the reservation.
