@@ -53,7 +53,7 @@ mod tests {
         assert_eq!(value_of(b"NAMES=value", b"NAME"), None);
         assert_eq!(value_of(b"NAM=value", b"NAME"), None);
         assert_eq!(value_of(b"NAME", b"NAME"), None);
-        assert!(var(b"PATH").is_some());
+        assert!(cfg!(miri) || var(b"PATH").is_some());
         assert_eq!(var(b"STRATALLOC_SURELY_ABSENT"), None);
     }
 
