@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    #[cfg_attr(miri, ignore = "no signals")]
+    #[cfg_attr(any(miri, windows), ignore = "no signals")]
     fn it_is_the_thread_s_until_dropped_and_then_the_one_before_is() {
         let first = now();
         let mine = AlternativeStack::install().unwrap();
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    #[cfg_attr(miri, ignore = "no signals")]
+    #[cfg_attr(any(miri, windows), ignore = "no signals")]
     fn one_that_is_dropped_before_a_later_one_is_still_memory_when_that_puts_it_back() {
         let older = AlternativeStack::install().unwrap();
         let later = AlternativeStack::install().unwrap();
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    #[cfg_attr(miri, ignore = "no signals")]
+    #[cfg_attr(any(miri, windows), ignore = "no signals")]
     fn nothing_comes_back_where_somebody_has_taken_all_away() {
         const DISABLED: i32 = 2; // SS_DISABLE
         let mine = AlternativeStack::install().unwrap();
@@ -138,5 +138,12 @@ mod tests {
         exchange(Some(&Stack { start: ptr::null_mut(), flags: DISABLED, size: 0 })).unwrap();
         drop(mine);
         assert_eq!(now(), 0);
+    }
+
+    #[cfg(any(miri, windows))]
+    #[test]
+    fn without_signals_it_is_refused() {
+        assert_eq!(AlternativeStack::install().err(), Some(OsError::UNSUPPORTED));
+        assert_eq!(crate::access_fault::watch(|_| {}), Err(OsError::UNSUPPORTED));
     }
 }

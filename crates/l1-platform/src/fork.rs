@@ -99,7 +99,7 @@ mod tests {
         assert_eq!(identity(), mine);
     }
 
-    #[cfg(not(miri))]
+    #[cfg(not(any(miri, windows)))]
     #[test]
     fn a_fork_is_another_and_keeps_its_own_number() {
         unsafe extern "C" {

@@ -9,7 +9,22 @@
 //! | used by | the heap, the strategies that map memory, the shared library, the command line |
 //! | never does | allocate, panic, unwind, lock, touch `errno`, keep a descriptor open (but in an `shm::File`), cache what can change |
 //!
-//! From libc come only: `getauxval`, `clock_gettime`, `environ`, the three `pthread_key` functions, and, where libc has it,
+//! **Windows** (64 bits, since 7) is asked through `kernel32.dll` alone (the module of this name), which sets the thread's last error where
+//! Linux' calls leave `errno` alone. What it has no counterpart for:
+//!
+//! | | on Windows |
+//! |---|---|
+//! | [`shm`] | not compiled |
+//! | [`vm`]: partial release, `remap`, `move_pages`, advice, markers | [`OsError::UNSUPPORTED`](vm::OsError::UNSUPPORTED) |
+//! | [`access_fault`], [`alternative_stack`] | the same: there are no signals |
+//! | [`signals`] | the work is done; nothing has to be held back |
+//! | [`stack`] | the work is done on the caller's stack, as under Miri |
+//! | [`fork`] | one address space, one number |
+//! | [`thp`] | none; [`vm::reserve_huge`] takes large pages where the user has the privilege for them |
+//! | [`numa`] | questions are answered; binding is refused on machines with several nodes |
+//! | [`weak_symbol!`] | always null |
+//!
+//! From libc come only (on Linux): `getauxval`, `clock_gettime`, `environ`, the three `pthread_key` functions, and, where libc has it,
 //! `__cxa_thread_atexit_impl`.
 //!
 //! ```text
@@ -53,6 +68,8 @@
 #![no_std]
 
 mod error;
+#[cfg(windows)]
+mod kernel32;
 mod sys;
 mod text;
 mod weak;
@@ -70,6 +87,8 @@ pub mod page;
 pub mod probe;
 pub mod process;
 pub mod report;
+// Windows has no descriptors that other processes could map.
+#[cfg(not(windows))]
 pub mod shm;
 pub mod signals;
 pub mod stack;

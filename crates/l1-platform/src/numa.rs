@@ -9,6 +9,9 @@
 //!
 //! On a machine with one node (or a kernel without NUMA) there is one node, 0, and [`bind`] does nothing for it and says of others that
 //! there is only this one: callers look at [`nodes`] once and skip the rest.
+//!
+//! Windows takes a node with a reservation only, not for a range that is there: [`bind`] does nothing on a machine with one node, and
+//! says [`NumaError::NoNuma`] on others. The questions are answered.
 
 use core::fmt;
 use core::ptr::NonNull;
@@ -16,11 +19,19 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use crate::error::OsError;
 use crate::page;
-use crate::sys::{self, nr};
-use crate::text;
+
+#[cfg(not(windows))]
+#[path = "numa/linux.rs"]
+mod port;
+#[cfg(windows)]
+#[path = "numa/windows.rs"]
+mod port;
 
 /// Nodes above this number are not bound to. Linux is built for at most 1024.
 pub const NODE_LIMIT: u32 = 1024;
+
+/// Pages that are asked about by one system call.
+const AT_ONCE: usize = 64;
 
 /// Zero until asked. Relaxed: every thread would find the same number.
 static NODES: AtomicU32 = AtomicU32::new(0);
@@ -36,9 +47,7 @@ pub fn nodes() -> u32 {
 
 #[cold]
 fn nodes_slow() -> u32 {
-    let mut buffer = [0; 256];
-    let text = text::read_file(c"/sys/devices/system/node/online", &mut buffer);
-    let nodes = text.and_then(text::list).map_or(1, |(_, highest)| highest.saturating_add(1));
+    let nodes = port::highest_node().map_or(1, |highest| highest.saturating_add(1));
     NODES.store(nodes, Ordering::Relaxed);
     nodes
 }
@@ -46,13 +55,7 @@ fn nodes_slow() -> u32 {
 /// The node whose processor runs the calling thread right now; 0 if the kernel does not say. One system call.
 #[must_use]
 pub fn current_node() -> u32 {
-    let mut node = 0_u32;
-    let args = [0, (&raw mut node).expose_provenance(), 0, 0, 0, 0];
-    // SAFETY: getcpu writes one `unsigned` to each pointer that is not null; only `node` is given.
-    match unsafe { sys::call(nr::GETCPU, args) } {
-        Ok(_) => node,
-        Err(_) => 0,
-    }
+    port::current_node()
 }
 
 /// The node on which a page lies (`move_pages` as a question: the page is neither moved nor touched).
@@ -63,15 +66,12 @@ pub fn current_node() -> u32 {
 /// # Errors
 ///
 /// `ENOENT` if the page is not resident, `EFAULT` if nothing is mapped there or it is the shared page of zeros; either if it is marked;
-/// [unsupported](OsError::is_unsupported) where the kernel has no NUMA.
+/// [unsupported](OsError::is_unsupported) where the kernel has no NUMA. On Windows `ERROR_FILE_NOT_FOUND`, which has the number of `ENOENT`,
+/// for both.
 pub fn page_node(ptr: NonNull<u8>) -> Result<u32, OsError> {
-    let page = ptr.as_ptr();
-    let mut status = 0_i32;
-    let pages = (&raw const page).expose_provenance();
-    let args = [0, 1, pages, 0, (&raw mut status).expose_provenance(), 0];
-    // SAFETY: move_pages without target nodes reads one pointer and writes one int; 0 means this process.
-    unsafe { sys::call(nr::MOVE_PAGES, args) }?;
-    node_or_error(status)
+    let mut answer = [Err(OsError::INVALID)];
+    port::ask(&[ptr.as_ptr().expose_provenance()], &mut answer)?;
+    answer[0]
 }
 
 /// Asks for every page of a range where it lies, 64 pages with a system call; `see` gets the pages in order, with the answers of
@@ -85,26 +85,20 @@ pub fn range_nodes(
     size: usize,
     mut see: impl FnMut(Result<u32, OsError>),
 ) -> Result<(), OsError> {
-    const AT_ONCE: usize = 64;
     let page = page::size();
     let (start, count) = (ptr.as_ptr().expose_provenance() & !(page - 1), size.div_ceil(page));
     for first in (0..count).step_by(AT_ONCE) {
         let asked = AT_ONCE.min(count - first);
-        let (mut pages, mut answers) = ([0_usize; AT_ONCE], [0_i32; AT_ONCE]);
+        let (mut pages, mut answers) = ([0_usize; AT_ONCE], [Err(OsError::INVALID); AT_ONCE]);
         for (offset, address) in pages.iter_mut().enumerate() {
             *address = start + (first + offset) * page;
         }
-        let (from, to) = (pages.as_ptr().expose_provenance(), answers.as_mut_ptr().expose_provenance());
-        // SAFETY: move_pages without target nodes reads `asked` pointers and writes as many ints; 0 means this process.
-        unsafe { sys::call(nr::MOVE_PAGES, [0, asked, from, 0, to, 0]) }?;
-        answers.iter().take(asked).for_each(|&answer| see(node_or_error(answer)));
+        let (pages, answers) =
+            (pages.get(..asked).unwrap_or(&[]), answers.get_mut(..asked).unwrap_or(&mut []));
+        port::ask(pages, answers)?;
+        answers.iter().for_each(|&answer| see(answer));
     }
     Ok(())
-}
-
-/// What `move_pages` says of a page: its node, or a negated error number.
-fn node_or_error(answer: i32) -> Result<u32, OsError> {
-    u32::try_from(answer).map_err(|_| OsError::from_kernel(answer.unsigned_abs() as usize))
 }
 
 /// Where the pages of a range shall come from.
@@ -190,7 +184,7 @@ pub unsafe fn bind(ptr: NonNull<u8>, size: usize, policy: Policy) -> Result<(), 
         return Ok(());
     }
     // SAFETY: this function's contract.
-    unsafe { set_policy(ptr, size, policy) }.map_err(refusal)
+    unsafe { port::set_policy(ptr, size, policy) }.map_err(refusal)
 }
 
 /// What a refusal of `mbind` means.
@@ -200,52 +194,6 @@ fn refusal(error: OsError) -> NumaError {
         OsError::UNSUPPORTED | OsError::NOT_PERMITTED => NumaError::NoNuma,
         error => NumaError::Os(error),
     }
-}
-
-/// The system call of [`bind`].
-///
-/// # Safety
-///
-/// As there.
-unsafe fn set_policy(ptr: NonNull<u8>, size: usize, policy: Policy) -> Result<(), OsError> {
-    const MPOL_DEFAULT: usize = 0;
-    const MPOL_PREFERRED: usize = 1;
-    const MPOL_BIND: usize = 2;
-    const MPOL_INTERLEAVE: usize = 3;
-    let mut mask = [0_usize; (NODE_LIMIT / usize::BITS) as usize];
-    let mode = match policy {
-        Policy::Default => MPOL_DEFAULT,
-        Policy::Prefer(node) => {
-            set(&mut mask, node)?;
-            MPOL_PREFERRED
-        }
-        Policy::Require(node) => {
-            set(&mut mask, node)?;
-            MPOL_BIND
-        }
-        Policy::Interleave(nodes) => {
-            for node in (0..u64::BITS).filter(|node| nodes >> node & 1 != 0) {
-                set(&mut mask, node)?;
-            }
-            MPOL_INTERLEAVE
-        }
-    };
-    // The kernel takes the length of the mask plus one; the default policy wants no mask.
-    let (mask, bits) = if mode == MPOL_DEFAULT {
-        (0, 0)
-    } else {
-        (mask.as_ptr().expose_provenance(), NODE_LIMIT as usize + 1)
-    };
-    let args = [ptr.as_ptr().expose_provenance(), size, mode, mask, bits, 0];
-    // SAFETY: mbind reads `NODE_LIMIT` bits from the mask and changes no contents.
-    unsafe { sys::call(nr::MBIND, args) }.map(drop)
-}
-
-/// Sets bit `node`.
-fn set(mask: &mut [usize], node: u32) -> Result<(), OsError> {
-    let word = mask.get_mut((node / usize::BITS) as usize).ok_or(OsError::INVALID)?;
-    *word |= 1 << (node % usize::BITS);
-    Ok(())
 }
 
 /// Run with one node here and with two and four in the emulated machines.

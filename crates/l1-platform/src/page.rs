@@ -32,6 +32,13 @@ pub fn huge_size() -> usize {
     }
 }
 
+/// What the start of a reservation that the system places is a multiple of: a power of two, at least [`size`]. A page on Linux; on
+/// Windows 64 KiB, as much address space as the smallest reservation takes.
+#[must_use]
+pub fn allocation_granularity() -> usize {
+    granularity().filter(|granularity| granularity.is_power_of_two()).unwrap_or(DEFAULT).max(size())
+}
+
 #[cold]
 fn size_slow() -> usize {
     let size = ask().filter(|size| size.is_power_of_two()).unwrap_or(DEFAULT);
@@ -41,13 +48,23 @@ fn size_slow() -> usize {
 
 #[cold]
 fn huge_size_slow() -> usize {
-    let size = crate::text::number_file(c"/sys/kernel/mm/transparent_hugepage/hpage_pmd_size")
-        .or_else(|| Some(crate::thp::memory_field(b"Hugepagesize:")? << 10))
-        .and_then(|size| usize::try_from(size).ok())
-        .filter(|huge| huge.is_power_of_two() && *huge > self::size())
-        .unwrap_or(DEFAULT_HUGE);
+    let size =
+        ask_huge().filter(|huge| huge.is_power_of_two() && *huge > self::size()).unwrap_or(DEFAULT_HUGE);
     HUGE_SIZE.store(size, Ordering::Relaxed);
     size
+}
+
+#[cfg(not(windows))]
+fn ask_huge() -> Option<usize> {
+    crate::text::number_file(c"/sys/kernel/mm/transparent_hugepage/hpage_pmd_size")
+        .or_else(|| Some(crate::thp::memory_field(b"Hugepagesize:")? << 10))
+        .and_then(|size| usize::try_from(size).ok())
+}
+
+/// Zero if the processor has none.
+#[cfg(windows)]
+fn ask_huge() -> Option<usize> {
+    Some(crate::kernel32::GetLargePageMinimum())
 }
 
 #[cfg(miri)]
@@ -57,7 +74,7 @@ fn ask() -> Option<usize> {
 
 /// The auxiliary vector's answer. `getauxval` reads memory that the dynamic linker has set up before it calls any
 /// `malloc`; it touches `errno` only for an entry that is missing, which this one never is.
-#[cfg(not(miri))]
+#[cfg(not(any(miri, windows)))]
 fn ask() -> Option<usize> {
     const AT_PAGESZ: core::ffi::c_ulong = 6;
     #[link(name = "c")]
@@ -65,6 +82,30 @@ fn ask() -> Option<usize> {
         safe fn getauxval(entry: core::ffi::c_ulong) -> core::ffi::c_ulong;
     }
     usize::try_from(getauxval(AT_PAGESZ)).ok()
+}
+
+#[cfg(not(windows))]
+fn granularity() -> Option<usize> {
+    None
+}
+
+#[cfg(windows)]
+fn ask() -> Option<usize> {
+    usize::try_from(system_info().page_size).ok()
+}
+
+#[cfg(windows)]
+fn granularity() -> Option<usize> {
+    usize::try_from(system_info().allocation_granularity).ok()
+}
+
+#[cfg(windows)]
+fn system_info() -> crate::kernel32::SystemInfo {
+    let mut info = core::mem::MaybeUninit::uninit();
+    // SAFETY: GetSystemInfo writes one `SYSTEM_INFO`, and never fails.
+    unsafe { crate::kernel32::GetSystemInfo(info.as_mut_ptr()) };
+    // SAFETY: written just now.
+    unsafe { info.assume_init() }
 }
 
 #[cfg(test)]
@@ -77,5 +118,7 @@ mod tests {
         assert!(huge_size().is_power_of_two() && huge_size() > size());
         assert!(cfg!(miri) || ask() == Some(size()), "the system says");
         assert_eq!((size(), huge_size()), (size_slow(), huge_size_slow()));
+        assert!(allocation_granularity().is_power_of_two() && allocation_granularity() >= size());
+        assert!(!cfg!(windows) || allocation_granularity() > size(), "64 KiB, ever since");
     }
 }

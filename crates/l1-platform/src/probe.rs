@@ -1,30 +1,38 @@
 //! Looking at memory that may not be there.
 
+#[cfg(not(windows))]
 use crate::sys::{self, nr};
 
-/// The word at `address`, a multiple of 8, if the kernel says that it can be read.
+/// The word at `address`, a multiple of 8, if the system says that it can be read.
 ///
 /// For addresses of unknown origin: they may lie outside every mapping, or in one without access. The answer holds at the
 /// moment of the question only. *Cost*: one system call. May be called before `main`, in a signal handler, after `fork`.
 #[must_use]
 #[inline(never)] // a system call is in it: small is better than near
 pub fn word_at(address: usize) -> Option<usize> {
-    const NO_SUCH_OPERATION: usize = usize::MAX;
-    const EINVAL: i32 = 22;
-    if !address.is_multiple_of(8) {
-        return None;
-    }
-    let args = [NO_SUCH_OPERATION, address, 0, 8, 0, 0];
-    // SAFETY: rt_sigprocmask copies 8 bytes, the new set of signals, from `address` before it looks at the operation, which
-    // does not exist: it writes nothing and always fails, with `EINVAL` if the copy worked and `EFAULT` if not.
-    let answer = unsafe { sys::call(nr::RT_SIGPROCMASK, args) };
-    // An address of 0 stands for "no new set", which is no mistake.
-    if answer.err()?.code() != EINVAL {
+    if !address.is_multiple_of(8) || !is_readable(address) {
         return None;
     }
     let word = core::ptr::with_exposed_provenance::<usize>(address);
     // SAFETY: readable, as just seen, and aligned. Whoever unmaps or writes it meanwhile gives up what is still in use.
     Some(unsafe { word.read_volatile() })
+}
+
+#[cfg(not(windows))]
+fn is_readable(address: usize) -> bool {
+    const NO_SUCH_OPERATION: usize = usize::MAX;
+    const EINVAL: i32 = 22;
+    let args = [NO_SUCH_OPERATION, address, 0, 8, 0, 0];
+    // SAFETY: rt_sigprocmask copies 8 bytes, the new set of signals, from `address` before it looks at the operation, which
+    // does not exist: it writes nothing and always fails, with `EINVAL` if the copy worked and `EFAULT` if not.
+    let answer = unsafe { sys::call(nr::RT_SIGPROCMASK, args) };
+    // An address of 0 stands for "no new set", which is no mistake.
+    answer.is_err_and(|error| error.code() == EINVAL)
+}
+
+#[cfg(windows)]
+fn is_readable(address: usize) -> bool {
+    crate::vm::is_readable(core::ptr::with_exposed_provenance_mut(address))
 }
 
 #[cfg(test)]

@@ -1,4 +1,6 @@
 //! Text to a file descriptor: messages, summaries. No allocation, no lock, no `errno`.
+//!
+//! On Windows a descriptor is a handle, of which 32 bits count, or 0 to 2 for the process's own; paths are in UTF-8 and shorter than 1024 units.
 
 use core::ffi::CStr;
 use core::fmt::{self, Write};
@@ -181,8 +183,7 @@ mod tests {
         }
 
         fn path(&self) -> Vec<u8> {
-            use std::os::unix::ffi::OsStrExt;
-            let mut path = self.0.as_os_str().as_bytes().to_vec();
+            let mut path = self.0.as_os_str().as_encoded_bytes().to_vec();
             path.push(0);
             path
         }
@@ -242,16 +243,18 @@ mod tests {
 
     #[test]
     fn refusals_are_values() {
-        const ENOENT: i32 = 2;
-        const EBADF: i32 = 9;
-        assert_eq!(file_open(b"/no/such/file\0").map_err(OsError::code).err(), Some(ENOENT));
+        // `ENOENT` and `EBADF`; `ERROR_FILE_NOT_FOUND` and `ERROR_INVALID_HANDLE`.
+        let (no_file, bad) = if cfg!(windows) { (2, 6) } else { (2, 9) };
+        assert_eq!(file_open(b"/no such file\0").map_err(OsError::code).err(), Some(no_file));
         assert_eq!(file_create(b"not terminated").err(), Some(OsError::INVALID));
         assert_eq!(file_create(b"two\0NULs\0").err(), Some(OsError::INVALID));
         let mut report = Report::new(-1);
         assert!(writeln!(report, "line").is_err());
-        assert_eq!(report.finish().map_err(OsError::code), Err(EBADF));
+        assert_eq!(report.finish().map_err(OsError::code), Err(bad));
     }
 
+    /// Its counterpart is the test of removed files below.
+    #[cfg(not(windows))]
     #[test]
     fn closed_files_leave_no_descriptor() {
         let place = Place::new("close");
@@ -264,5 +267,19 @@ mod tests {
         // Another test may have opened something with the same number.
         let now = std::fs::read_link(format!("/proc/self/fd/{fd}"));
         assert!(now.map_or(true, |now| now != place.0));
+    }
+
+    /// A file whose name is removed goes when nobody has it open: only then can there be a new one of this name.
+    #[cfg(windows)]
+    #[test]
+    fn open_files_may_be_removed_and_closed_ones_are_gone() {
+        let place = Place::new("close");
+        let file = file_create(&place.path()).unwrap();
+        std::fs::remove_file(&place.0).unwrap();
+        assert_eq!(file.write(b"nobody reads this"), Ok(()));
+        file.close();
+        assert!(!place.0.exists());
+        file_create(&place.path()).unwrap().write(b"new").unwrap();
+        assert_eq!(place.contents(), "new");
     }
 }

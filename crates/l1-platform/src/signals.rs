@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    #[cfg_attr(miri, ignore = "no kernel")]
+    #[cfg_attr(any(miri, windows), ignore = "no signals")]
     fn every_signal_waits_while_the_work_runs_and_none_after() {
         const KILL_AND_STOP: Set = 1 << 8 | 1 << 18;
         const EMULATOR_S: Set = 0b11 << 62; // qemu keeps two for itself
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    #[cfg_attr(miri, ignore = "no kernel")]
+    #[cfg_attr(any(miri, windows), ignore = "no signals")]
     fn single_signals_are_held_back_and_let_through() {
         let before = replace(bit(1));
         change(bit(10) | bit(12), bit(1) | bit(12));

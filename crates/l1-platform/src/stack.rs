@@ -9,7 +9,7 @@
 
 use crate::sys;
 
-/// Calls `work` on the stack that ends at `top`, and returns when it does. Under Miri, on the caller's.
+/// Calls `work` on the stack that ends at `top`, and returns when it does. Under Miri and on Windows, on the caller's.
 ///
 /// May be called before `main`, in a signal handler, after `fork`.
 ///
@@ -31,7 +31,7 @@ mod tests {
     use core::sync::atomic::{AtomicUsize, Ordering};
 
     #[test]
-    #[cfg_attr(miri, ignore = "one stack only")]
+    #[cfg_attr(any(miri, windows), ignore = "on the caller's stack there")]
     fn the_work_runs_there_and_comes_back() {
         const SIZE: usize = 256 << 10;
         static SEEN: AtomicUsize = AtomicUsize::new(0);

@@ -3,11 +3,16 @@
 use core::ffi::CStr;
 
 use crate::error::OsError;
-use crate::sys;
+use crate::sys::{self, Fd};
+
+/// Opens a file of `/proc` or `/sys`; on Windows, where such a path would name whatever somebody has put there, there is none.
+pub(crate) fn open(path: &CStr) -> Option<Fd> {
+    if cfg!(windows) { None } else { sys::open(path, sys::READ).ok() }
+}
 
 /// The first bytes of a file, as many as fit; `None` if it cannot be read.
 pub(crate) fn read_file<'a>(path: &CStr, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
-    let fd = sys::open(path, sys::READ).ok()?;
+    let fd = open(path)?;
     let length = fill(buffer, |rest| sys::read(fd, rest));
     sys::close(fd);
     buffer.get(..length.ok()?)
@@ -54,6 +59,7 @@ pub(crate) fn field(text: &[u8], key: &[u8]) -> Option<u64> {
 }
 
 /// How many numbers a list such as `0-3,8,10-11` names, and the highest of them. `None` for an empty or odd list.
+#[cfg(any(test, not(windows)))]
 pub(crate) fn list(text: &[u8]) -> Option<(u32, u32)> {
     let mut count = 0_u32;
     let mut highest = 0_u32;

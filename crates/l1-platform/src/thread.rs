@@ -1,9 +1,18 @@
 //! Threads: identity, yielding, and a word at their end.
 
-use core::ffi::{c_int, c_uint, c_void};
+use core::ffi::{c_int, c_void};
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::{sys, weak_symbol};
+
+#[cfg(not(windows))]
+#[path = "thread/posix_key.rs"]
+mod key;
+#[cfg(windows)]
+#[path = "thread/windows_key.rs"]
+mod key;
+
+use key::Key;
 
 /// The kernel's id of the calling thread: unique among the living threads of the machine; reused after its end.
 #[must_use]
@@ -19,17 +28,8 @@ pub fn yield_now() {
 /// The function that runs at the end of a thread that has armed a hook; gets the armed value.
 pub type ExitFunction = unsafe extern "C" fn(*mut c_void);
 
-/// `pthread_key_t` of Linux libcs.
-type Key = c_uint;
-
-#[cfg_attr(not(miri), link(name = "c"))]
-unsafe extern "C" {
-    fn pthread_key_create(key: *mut Key, destructor: Option<ExitFunction>) -> c_int;
-    fn pthread_key_delete(key: Key) -> c_int;
-    fn pthread_setspecific(key: Key, value: *const c_void) -> c_int;
-}
-
-/// A function to call at the end of each thread that asked: a POSIX thread key, made at first use.
+/// A function to call at the end of each thread that asked: a POSIX thread key, made at first use. (On Windows, which does not know of
+/// ends, one that is made the same by a callback of the loader.)
 ///
 /// ```text
 /// thread ends:  thread_local! destructors  →  round 1 of key destructors: f(value)  →  round 2 … 4 for keys armed again
@@ -55,7 +55,7 @@ impl ExitHook {
         Self { key: AtomicUsize::new(0) }
     }
 
-    /// Creates the key, once; `false` if the process has no key left (1024 in glibc). Every thread must pass the same
+    /// Creates the key, once; `false` if the process has no key left (1024 in glibc, 1088 in Windows). Every thread must pass the same
     /// `f`: the first one's is used.
     ///
     /// May be called from any number of threads at once; who comes second deletes its key and uses the first.
@@ -64,23 +64,19 @@ impl ExitHook {
         if self.key.load(Ordering::Acquire) != 0 {
             return true;
         }
-        let mut key: Key = 0;
-        // SAFETY: `key` is valid to write to; `f` is called only with what `arm` was given,
-        // whose contract allows it.
-        if unsafe { pthread_key_create(&raw mut key, Some(f)) } != 0 {
-            return false;
-        }
+        // `f` is called only with what `arm` was given, whose contract allows it.
+        let Some(key) = key::create(f) else { return false };
         self.adopt(key);
         true
     }
 
     /// Makes a fresh key the hook's, or deletes it if another thread was first.
     fn adopt(&self, key: Key) {
-        // A key is an index into a table of 1024 (glibc, musl: 128): no overflow.
+        // A key is an index into a table of 1024 (glibc, musl: 128; Windows: 1088): no overflow.
         let word = key as usize + 1;
         if self.key.compare_exchange(0, word, Ordering::AcqRel, Ordering::Acquire).is_err() {
             // SAFETY: created by our caller; no other thread has seen it.
-            let _ = unsafe { pthread_key_delete(key) };
+            unsafe { key::delete(key) };
         }
     }
 
@@ -98,7 +94,7 @@ impl ExitHook {
         let Some(key) = word.checked_sub(1).and_then(|key| Key::try_from(key).ok()) else { return false };
         // SAFETY: the key was created by `install` and is never deleted; what libc does with
         // `value` at the end is the caller's promise.
-        unsafe { pthread_setspecific(key, value) == 0 }
+        unsafe { key::set(key, value) }
     }
 }
 
@@ -234,17 +230,12 @@ mod tests {
         let hook = ExitHook::new();
         assert!(hook.install(count));
         let first = hook.key.load(Ordering::Relaxed);
-        let mut key: Key = 0;
-        // SAFETY: `key` is valid to write to; nobody sets a value.
-        assert_eq!(unsafe { pthread_key_create(&raw mut key, Some(count)) }, 0);
-        hook.adopt(key);
+        hook.adopt(key::create(count).unwrap());
         assert_eq!(hook.key.load(Ordering::Relaxed), first);
         // The libc gives deleted keys out again, to other tests too, so a second deletion would be no proof: more
         // losers than a process can have keys are.
         for _ in 0..2000 {
-            // SAFETY: as above.
-            assert_eq!(unsafe { pthread_key_create(&raw mut key, Some(count)) }, 0);
-            hook.adopt(key);
+            hook.adopt(key::create(count).unwrap());
         }
     }
 

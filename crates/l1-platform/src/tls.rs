@@ -8,9 +8,17 @@
 //!   dynamic linker writes into the GOT. Two loads, no `std`, no call to `__tls_get_addr`, valid from the first instruction of
 //!   a thread on; in an executable the linker turns the GOT load into a constant. The price: a library that uses it takes 8
 //!   bytes of the static TLS surplus when it is loaded by `dlopen`.
-//! - **portable**, by `std::thread_local!` with a constant initialiser and no destructor: direct access in an executable.
+//! - **portable**, by `std::thread_local!` with a constant initialiser and no destructor: direct access in an executable. On Windows, where
+//!   some targets take such a word away from a thread before its exit hooks run, by one of the system's own slots: [`Slot`].
 //!
 //! Both may be used before `main`, in signal handlers and in thread-exit hooks.
+
+#[cfg(windows)]
+#[path = "tls/windows.rs"]
+mod slot;
+
+#[cfg(windows)]
+pub use slot::Slot;
 
 /// Defines `mod $name { pub fn get() -> *const T; pub fn set(*const T) }`, initial-exec form. `$init` is a static of type `T`,
 /// `$symbol` a name that is unique in the program.
@@ -114,6 +122,9 @@ macro_rules! thread_slot_portable {
     ($(#[$meta:meta])* $vis:vis mod $name:ident: $ty:ty = $init:path) => {
         $(#[$meta])*
         $vis mod $name {
+            #[cfg(windows)]
+            static SLOT: $crate::tls::Slot = $crate::tls::Slot::new();
+            #[cfg(not(windows))]
             std::thread_local! {
                 static SLOT: core::cell::Cell<*const $ty> = const { core::cell::Cell::new(&raw const $init) };
             }
@@ -121,12 +132,18 @@ macro_rules! thread_slot_portable {
             /// The word of the current thread.
             #[inline(always)]
             $vis fn get() -> *const $ty {
+                #[cfg(windows)]
+                return SLOT.get(&raw const $init);
+                #[cfg(not(windows))]
                 SLOT.with(core::cell::Cell::get)
             }
 
             /// Sets the word of the current thread.
             #[inline]
             $vis fn set(value: *const $ty) {
+                #[cfg(windows)]
+                SLOT.set(value);
+                #[cfg(not(windows))]
                 SLOT.with(|slot| slot.set(value));
             }
         }

@@ -232,12 +232,17 @@ fn two_over_the_same_links_are_one_and_others_are_not() {
 fn a_chain_that_runs_dry_says_which_link_failed_and_why() {
     // In words, as what a strategy keeps for itself is.
     let words = |count: usize| count * size_of::<usize>();
-    let (mut first, mut second) = (memory(words(125)), memory(words(250)));
+    let (mut first, mut second) = (memory(words(125)), memory(words(500)));
     let small: Tlsf<'_, 4, 4> = Tlsf::over(&mut first).unwrap();
     let chain = FallbackChain::new((small, buddy(&mut second), Tlsf::<'_, 24, 32>::new()));
     let layout = Layout::from_size_align(words(100), 1).unwrap();
-    let _first = chain.try_allocate(layout).unwrap();
-    let dry = chain.try_allocate(layout).unwrap_err();
+    // One at least fits, wherever the buddy's memory lies; how many do, depends on that.
+    chain.try_allocate(layout).unwrap();
+    let dry = loop {
+        if let Err(dry) = chain.try_allocate(layout) {
+            break dry;
+        }
+    };
     let said: Vec<_> = dry.links().map(|link| (link.name, link.error)).collect();
     let full = AllocError::CapacityExhausted;
     assert_eq!(said, [("tlsf", AllocError::Unsupported), ("buddy", full), ("tlsf", full)]);

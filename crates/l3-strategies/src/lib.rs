@@ -29,6 +29,8 @@
 //! | [`node_pages`] | pages of a memory node | two system calls | any | what shall lie near one thread or one node |
 //! | [`system`] | pages of the operating system | a system call | any | the end of a chain |
 //!
+//! Those over the system are there on Linux and, but for [`shared_region`], on Windows.
+//!
 //! [The guide](../../../docs/guide.md) helps to choose, with what each costs beside its peers. `Locked` of the modifiers makes any of them one for many threads; `Fallback` and `Segregate` compose them.
 #![no_std]
 
@@ -38,32 +40,33 @@ extern crate alloc;
 pub mod buddy;
 pub mod compacting_pool;
 // As `system`; its list between threads has its models below.
-#[cfg(all(target_os = "linux", target_has_atomic = "64", not(loom)))]
+#[cfg(all(any(target_os = "linux", windows), target_has_atomic = "64", not(loom)))]
 pub mod fiber_stacks;
 pub mod frame;
 // As `system` below.
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg(all(any(target_os = "linux", windows), not(loom)))]
 pub mod huge_page;
 #[cfg(target_has_atomic = "64")]
 pub mod lock_free_pool;
 #[cfg(target_has_atomic = "64")]
 pub mod mem_pool;
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg(all(any(target_os = "linux", windows), not(loom)))]
 pub mod node_pages;
 // As `system` below.
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg(all(any(target_os = "linux", windows), not(loom)))]
 pub mod partition;
 pub mod pool;
 #[cfg(target_has_atomic = "64")]
 pub mod replicated;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 pub mod reserved;
+// Windows has no memory that is named by a descriptor.
 #[cfg(target_os = "linux")]
 pub mod shared_region;
 pub mod slab;
 pub mod stack;
 // Under loom its static cannot be made; it has no protocol of its own to model.
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg(all(any(target_os = "linux", windows), not(loom)))]
 pub mod system;
 pub mod tlsf;
 
@@ -72,7 +75,7 @@ mod misuse;
 #[cfg(all(test, loom))]
 mod models;
 mod one_size;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 mod reservation;
 mod room;
 

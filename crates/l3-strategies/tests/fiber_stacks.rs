@@ -2,7 +2,7 @@
 //!
 //! Not covered here: overflows (`fiber_stacks_overflow.rs`), refusals of the system (`fiber_stacks_faults.rs`), misuse of the contract
 //! (`misuse.rs`), the shared list's interleavings (the loom model of `IndexStack`), a real context switch (the crate `stratalloc`).
-#![cfg(all(target_os = "linux", target_has_atomic = "64"))]
+#![cfg(all(any(target_os = "linux", windows), target_has_atomic = "64"))]
 
 extern crate alloc;
 
@@ -134,7 +134,7 @@ fn every_stack_lies_between_two_guards_that_cannot_be_read() {
 }
 
 #[test]
-#[cfg_attr(miri, ignore = "no /proc")]
+#[cfg_attr(any(miri, windows), ignore = "no /proc")]
 fn markers_need_no_mappings_and_mappings_two_per_stack() {
     // Whole lines that start in the range; the kernel joins what is alike.
     let mappings = |stacks: &FiberStacks| {

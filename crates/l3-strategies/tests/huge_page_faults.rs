@@ -1,5 +1,5 @@
 //! Huge pages when the kernel refuses: the next kind is taken, with the reason. One test: the armed calls are the process's.
-#![cfg(target_os = "linux")]
+#![cfg(any(target_os = "linux", windows))]
 
 use stratalloc_platform::fault::{self, Call};
 use stratalloc_platform::thp;

@@ -302,7 +302,7 @@ mod lock_free {
     };
 }
 
-#[cfg(all(target_os = "linux", target_has_atomic = "64"))]
+#[cfg(all(any(target_os = "linux", windows), target_has_atomic = "64"))]
 mod fiber_stacks {
     use super::*;
     use stratalloc_strategies::fiber_stacks::{FiberStacks, FiberStacksConfig};
@@ -345,7 +345,7 @@ mod fiber_stacks {
     };
 }
 
-#[cfg(not(all(target_os = "linux", target_has_atomic = "64")))]
+#[cfg(not(all(any(target_os = "linux", windows), target_has_atomic = "64")))]
 mod fiber_stacks {
     pub(super) const CASES: &[super::Case] = &[];
 }

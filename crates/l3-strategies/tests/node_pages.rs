@@ -2,7 +2,7 @@
 //! machines (`tests/numa/machines.sh`), where the kernel is asked for the node of each page.
 //!
 //! Not covered: a node that runs full; nodes with gaps between their numbers.
-#![cfg(all(target_os = "linux", not(miri)))]
+#![cfg(all(any(target_os = "linux", windows), not(miri)))]
 
 extern crate alloc;
 
@@ -18,6 +18,7 @@ use stratalloc_resource::{Alignment, AllocError, MemoryBlock, MemoryResource, Ow
 use stratalloc_strategies::frame::{Frame, Speed};
 use stratalloc_strategies::node_pages::{NodePages, Placement};
 use stratalloc_strategies::pool::{Pool, PoolConfig};
+#[cfg(not(windows))]
 use stratalloc_strategies::replicated::{Machine, Replicated};
 use stratalloc_strategies::system::System;
 use stratalloc_strategies::tlsf::GrowingTlsf;
@@ -160,7 +161,7 @@ fn a_page_on_a_node_that_the_policy_does_not_name_is_elsewhere() {
 
 /// A thousand blocks of 64 MiB one after the other; the tests beside this one have not nearly as much at a time.
 #[test]
-#[cfg(target_pointer_width = "64")]
+#[cfg(all(target_pointer_width = "64", not(windows)))] // no /proc there
 fn what_is_released_is_unmapped() {
     let mapped = || {
         let counts = std::fs::read_to_string("/proc/self/statm").unwrap();
@@ -232,6 +233,7 @@ fn a_node_that_is_not_there_has_a_message() {
 }
 
 /// Installs what containers do: from now on the calling thread is told `EPERM` by `mbind`. `false` where the system has no such filters.
+#[cfg(not(windows))]
 fn refuse_to_bind() -> bool {
     const MBIND: u16 = if cfg!(target_arch = "x86_64") {
         237
@@ -271,7 +273,8 @@ fn refuse_to_bind() -> bool {
     true
 }
 
-/// Docker's filter, for instance. With one node nobody asks; with several all that is not bound works still, also what lies by node if it can.
+/// Docker's filter, for instance. (Windows has no such filters.) With one node nobody asks; with several all that is not bound works still, also what lies by node if it can.
+#[cfg(not(windows))]
 #[test]
 fn where_nothing_may_be_bound_pages_come_all_the_same() {
     let thread = std::thread::spawn(|| {

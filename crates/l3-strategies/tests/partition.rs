@@ -1,7 +1,7 @@
 //! Partitions: the kit, isolation, pages that go back, guards, misuse. Refusals of the kernel are in `partition_faults.rs`.
 //!
 //! Not covered: that the kernel gives a range whose addresses were kept to nobody; it does not by its own contract.
-#![cfg(target_os = "linux")]
+#![cfg(any(target_os = "linux", windows))]
 
 extern crate alloc;
 

@@ -1,5 +1,5 @@
 //! Reserved ranges: the kit, a frame that grows in one, memory that goes back, guards, generated operations against a shadow map.
-#![cfg(target_os = "linux")]
+#![cfg(any(target_os = "linux", windows))]
 
 extern crate alloc;
 

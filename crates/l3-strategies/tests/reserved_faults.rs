@@ -1,5 +1,5 @@
 //! Reserved ranges when the kernel refuses. One test: the armed calls are the process's.
-#![cfg(target_os = "linux")]
+#![cfg(any(target_os = "linux", windows))]
 
 use core::alloc::Layout;
 

@@ -1,5 +1,5 @@
 //! System: the kit, misuse. Refusals of the kernel are in `system_faults.rs`.
-#![cfg(target_os = "linux")]
+#![cfg(any(target_os = "linux", windows))]
 
 use core::alloc::Layout;
 
@@ -41,8 +41,9 @@ fn alignments_above_a_page_survive_growth_and_shrinking() {
     let mut block = System.allocate(layout(5000, align.bytes())).unwrap();
     // Something right behind it, so that it has to move.
     let page = stratalloc_platform::page::size();
+    let behind = block.end_address().next_multiple_of(stratalloc_platform::page::allocation_granularity());
     // SAFETY: a fresh page where there is none; it stays for the rest of the process.
-    let behind = unsafe { stratalloc_platform::vm::map_at(block.end_address(), page) };
+    let behind = unsafe { stratalloc_platform::vm::map_at(behind, page) };
     assert!(behind.is_ok() || behind.is_err_and(|error| error.is_occupied()));
     for size in [100_000, 3 << 20, 4096, 1, 70_000] {
         // SAFETY: live, with its alignment.

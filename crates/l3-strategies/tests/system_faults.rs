@@ -1,5 +1,5 @@
 //! System when the kernel refuses: an error is returned, nothing is lost. One test: the armed calls are the process's.
-#![cfg(target_os = "linux")]
+#![cfg(any(target_os = "linux", windows))]
 
 use core::alloc::Layout;
 

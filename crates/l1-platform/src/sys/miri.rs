@@ -8,41 +8,10 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use super::Fd;
 use crate::error::OsError;
 
-/// Placeholders: no call is made.
-pub(crate) mod nr {
-    pub(crate) const READ: usize = 0;
-    pub(crate) const CLOSE: usize = 0;
-    pub(crate) const GETRUSAGE: usize = 0;
-    pub(crate) const SCHED_GETAFFINITY: usize = 0;
-    pub(crate) const MBIND: usize = 0;
-    pub(crate) const OPENAT: usize = 0;
-    pub(crate) const MOVE_PAGES: usize = 0;
-    pub(crate) const PRLIMIT64: usize = 0;
-    pub(crate) const GETCPU: usize = 0;
-    pub(crate) const RT_SIGPROCMASK: usize = 0;
-    pub(crate) const MMAP: usize = 0;
-    pub(crate) const FSTAT: usize = 0;
-    pub(crate) const FALLOCATE: usize = 0;
-    pub(crate) const UNLINKAT: usize = 0;
-    pub(crate) const KILL: usize = 0;
-    pub(crate) const FCNTL: usize = 0;
-    pub(crate) const FTRUNCATE: usize = 0;
-    pub(crate) const MEMFD_CREATE: usize = 0;
-    pub(crate) const RT_SIGACTION: usize = 0;
-    pub(crate) const SIGALTSTACK: usize = 0;
-    pub(crate) const TGKILL: usize = 0;
-}
+#[path = "no_kernel.rs"]
+mod no_kernel;
 
-/// Nobody fills a `struct stat`.
-pub(crate) const SIZE_IN_STAT: usize = 0;
-
-/// There are no signals.
-pub(crate) const STACK_POINTER_IN_CONTEXT: usize = 0;
-
-/// There are no signals.
-pub(crate) fn signal_return() -> Option<*const ()> {
-    None
-}
+pub(crate) use no_kernel::{SIZE_IN_STAT, STACK_POINTER_IN_CONTEXT, nr, signal_return};
 
 /// Every call answers `-ENOSYS`.
 ///
@@ -60,7 +29,7 @@ unsafe extern "C" {
 }
 
 /// Through Miri's own `write`.
-pub(super) fn write(fd: Fd, bytes: &[u8]) -> Result<usize, OsError> {
+pub(crate) fn write(fd: Fd, bytes: &[u8]) -> Result<usize, OsError> {
     // SAFETY: `bytes` is readable for its length.
     let taken = unsafe { libc_write(fd, bytes.as_ptr().cast(), bytes.len()) };
     usize::try_from(taken).map_err(|_| OsError::INVALID)

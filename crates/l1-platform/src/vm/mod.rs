@@ -34,8 +34,14 @@
 //! A port is one file with these functions and is chosen in this one place. `fake` is the port for Miri: pages come
 //! from the system allocator. A fixed buffer would be a port whose `reserve` cuts from the buffer, whose `commit` and
 //! `protect` do nothing, whose `purge` writes zeros, and which refuses the rest as
-//! [unsupported](crate::vm::OsError::is_unsupported); Windows has no `remap`, `move_pages` or partial `release` and
-//! says so the same way.
+//! [unsupported](crate::vm::OsError::is_unsupported).
+//!
+//! **Windows** has no [`remap`], [`move_pages`], [`advise_huge`], [`wipe_on_fork`], [`prefault`], [`install_guard`] and no [`release`] of
+//! a part of a reservation, and says so the same way. A range given to [`commit`], [`decommit`] or [`reset`] lies in one reservation. All
+//! commitments are charged. [`map_at`] takes multiples of
+//! [`page::allocation_granularity`](crate::page::allocation_granularity) only. Calls change the thread's last error. *Cost*: one system
+//! call; `release` four; `purge` and `protect` two or three for each run of pages in the same state; `reserve` above the granularity
+//! three or more; `resident` one per 256 KiB.
 
 use core::ptr::NonNull;
 
@@ -47,11 +53,17 @@ mod port;
 #[cfg(all(target_os = "linux", not(miri)))]
 #[path = "linux.rs"]
 mod port;
+#[cfg(all(windows, not(miri)))]
+#[path = "windows.rs"]
+mod port;
 
-#[cfg(not(any(miri, target_os = "linux")))]
+#[cfg(not(any(miri, target_os = "linux", windows)))]
 compile_error!(
-    "stratalloc-platform knows Linux only so far: add src/vm/<system>.rs with the functions of this contract"
+    "stratalloc-platform knows Linux and Windows so far: add src/vm/<system>.rs with the functions of this contract"
 );
+
+#[cfg(windows)]
+pub(crate) use port::{is_readable, working_set};
 
 #[cfg(test)]
 mod tests;

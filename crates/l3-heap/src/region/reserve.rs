@@ -45,7 +45,9 @@ pub(super) fn reserve() -> bool {
             usize::try_from(limit).map_or(SIZES[0], |limit| limit.saturating_mul(2)).clamp(AREA, SIZES[0]);
         return reserve_nothing((wanted + AREA - 1) & !(AREA - 1));
     }
-    for (backing, access) in [(Backing::Whole, vm::Access::ReadWrite), (Backing::Commit, vm::Access::None)] {
+    let kinds = [(Backing::Whole, vm::Access::ReadWrite), (Backing::Commit, vm::Access::None)];
+    // Windows would charge all of it at once.
+    for (backing, access) in kinds.into_iter().skip(usize::from(cfg!(windows))) {
         for size in SIZES {
             let plan = plan(size);
             if let Ok(start) = vm::reserve(plan.total, HUGE_PAGE, access) {

@@ -63,12 +63,12 @@ impl SpinLock {
     }
 }
 
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg(all(any(target_os = "linux", windows), not(loom)))]
 fn yield_now() {
     stratalloc_platform::thread::yield_now();
 }
 
-#[cfg(not(all(target_os = "linux", not(loom))))]
+#[cfg(not(all(any(target_os = "linux", windows), not(loom))))]
 fn yield_now() {
     hint::spin_loop();
 }

@@ -149,6 +149,8 @@ fn rounded(bytes: usize, page: usize) -> Option<usize> {
 
 fn explicit(len: usize, page: usize) -> Result<GuardedReservation, WhyNot> {
     GuardedReservation::huge(len, page).map_err(|error| match thp::explicit_of(page) {
+        // Windows asks for a privilege, and has no pool.
+        None if error == OsError::NOT_PERMITTED => WhyNot::Refused(error),
         None => WhyNot::NoSuchPages,
         Some(pool) if error.is_out_of_memory() => {
             let free = usize::try_from(pool.free).unwrap_or(usize::MAX);

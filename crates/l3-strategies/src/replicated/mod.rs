@@ -78,7 +78,7 @@ use stratalloc_primitives::primitive::atomic::AtomicBool;
 use stratalloc_resource::{Alignment, AllocError, MemoryBlock, MemoryResource};
 
 pub use guard::{Guard, Reader};
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg(all(any(target_os = "linux", windows), not(loom)))]
 pub use places::Machine;
 pub use places::{OnePlace, Places};
 pub(crate) use replica::Replica;
@@ -91,9 +91,9 @@ struct Versioned<T> {
     value: T,
 }
 
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg(all(any(target_os = "linux", windows), not(loom)))]
 type DefaultPlaces = Machine;
-#[cfg(not(all(target_os = "linux", not(loom))))]
+#[cfg(not(all(any(target_os = "linux", windows), not(loom))))]
 type DefaultPlaces = OnePlace<crate::Fixed>;
 
 /// A value with a copy per memory node; see the [module](self).

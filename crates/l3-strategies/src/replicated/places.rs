@@ -87,10 +87,10 @@ impl<R: MemoryResource + Copy> Places for OnePlace<R> {
     }
 }
 
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg(all(any(target_os = "linux", windows), not(loom)))]
 pub use machine::Machine;
 
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg(all(any(target_os = "linux", windows), not(loom)))]
 mod machine {
     use stratalloc_platform::numa::{self, Policy};
     use stratalloc_platform::thread;

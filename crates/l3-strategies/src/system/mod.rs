@@ -16,6 +16,8 @@
 //! | `reallocate` | nothing within the last page; else one `mremap`, which moves page tables and copies no byte; alignments above a page copy |
 //! | memory | rounding to whole pages; the kernel's page tables |
 //!
+//! On Windows a reservation is the unit, of 64 KiB of addresses at least, and there is no `mremap`: growth and shrinking by pages copy.
+//!
 //! **Threads.** Any thread may do anything at any time: there is nothing here to share but the kernel, and a lock-free list of
 //! parked ranges that is empty unless the process has reached its limit of mappings.
 //!
