@@ -1,7 +1,7 @@
 //! The system below: raw system calls on Linux, functions of `kernel32.dll` on Windows.
 //!
 //! Windows has none of Linux' calls: its [`call`] refuses every one with [`OsError::UNSUPPORTED`], as under Miri, so that code above that
-//! has no counterpart there gives its answer for "the kernel does not say". What has one asks [`kernel32`](crate::kernel32) instead.
+//! has no counterpart there gives its answer for "the kernel does not say". What has one asks `kernel32` instead.
 
 use crate::error::OsError;
 

@@ -28,7 +28,7 @@ pub struct ForeignResource {
 }
 
 impl ForeignResource {
-    /// A handle to the resource at `raw`. See [`ExportedResource`] for an example.
+    /// A handle to the resource at `raw`. See [`ExportedResource`](crate::abi::ExportedResource) for an example.
     ///
     /// # Errors
     ///
@@ -53,7 +53,7 @@ impl ForeignResource {
         Ok(handle)
     }
 
-    /// The resource behind it. See [`ExportedResource`] for an example.
+    /// The resource behind it. See [`ExportedResource`](crate::abi::ExportedResource) for an example.
     #[must_use]
     pub const fn raw(&self) -> NonNull<RawResource> {
         self.raw

@@ -22,7 +22,7 @@ pub struct RawResource {
     pub table: *const ResourceV1,
 }
 
-/// `stratalloc_block`: where a block lies, and its real length. See [`ExportedResource`] for an example.
+/// `stratalloc_block`: where a block lies, and its real length. See [`ExportedResource`](crate::abi::ExportedResource) for an example.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct RawBlock {
@@ -85,7 +85,7 @@ pub struct RawUsage {
 type Get<T> = Option<unsafe extern "C" fn(*mut RawResource, *mut T) -> ErrorCode>;
 
 /// `stratalloc_resource_v1`: the functions of a resource. Those that are `None` (null in C) it does not have; `allocate` and
-/// `release` every resource has. See [`ExportedResource`] for an example.
+/// `release` every resource has. See [`ExportedResource`](crate::abi::ExportedResource) for an example.
 ///
 /// They keep the contract of [`MemoryResource`](crate::MemoryResource); a failure leaves the place for the answer as it was.
 #[derive(Clone, Copy, Debug)]
@@ -146,7 +146,7 @@ impl ResourceV1 {
     /// The smallest table there may be: it ends after `release`.
     pub const SMALLEST: usize = offset_of!(Self, resize);
 
-    /// A copy of a resource's table, in which what lies beyond the table's own size is `None`. See [`ExportedResource`] for an example.
+    /// A copy of a resource's table, in which what lies beyond the table's own size is `None`. See [`ExportedResource`](crate::abi::ExportedResource) for an example.
     ///
     /// # Errors
     ///
@@ -182,7 +182,7 @@ impl ResourceV1 {
 }
 
 impl RawBlock {
-    /// No block. See [`ExportedResource`] for an example.
+    /// No block. See [`ExportedResource`](crate::abi::ExportedResource) for an example.
     pub const NULL: Self = Self { start: ptr::null_mut(), len: 0 };
 
     /// The block as Rust names it, if it is one for such a request: not null, long enough, aligned.
