@@ -9,7 +9,7 @@
 //!   a thread on; in an executable the linker turns the GOT load into a constant. The price: a library that uses it takes 8
 //!   bytes of the static TLS surplus when it is loaded by `dlopen`.
 //! - **portable**, by `std::thread_local!` with a constant initialiser and no destructor: direct access in an executable. On Windows, where
-//!   some targets take such a word away from a thread before its exit hooks run, by one of the system's own slots: [`Slot`].
+//!   some targets take such a word away from a thread before its exit hooks run, by one of the system's own slots: `Slot`.
 //!
 //! Both may be used before `main`, in signal handlers and in thread-exit hooks.
 
