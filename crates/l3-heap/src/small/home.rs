@@ -257,7 +257,7 @@ pub(crate) fn retire(heap: &ThreadHeap, slab: &'static Slab) {
 pub(crate) fn splice(heap: &ThreadHeap, slab: &'static Slab, chain: Chain) {
     if slab.class() == class::MIXED {
         prepend(slab, chain);
-        mixed::home(heap, slab);
+        mixed::came_home(heap, slab);
         return;
     }
     prepend(slab, chain);

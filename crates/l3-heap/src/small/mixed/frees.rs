@@ -12,7 +12,7 @@ use crate::region;
 use crate::small::class::{self, MIN_UNITS};
 use crate::small::slab::{Block, Slab, State};
 use crate::small::thread_heap::ThreadHeap;
-use crate::small::{home as slabs, slice};
+use crate::small::{home, slice};
 
 /// A block of the heap's own slab was freed by its own thread and lies in the slab's `free`: it stays in the bin of its class, and the one
 /// that was there goes home.
@@ -23,7 +23,7 @@ pub(crate) fn freed(heap: &ThreadHeap, slab: &'static Slab) {
     // SAFETY: null, or a free block, linked by its first word.
     let alone = unsafe { block.as_ref() }.is_some_and(|block| block.next.get().is_null());
     if !alone {
-        home(heap, slab);
+        came_home(heap, slab);
         return;
     }
     slab.free.set(ptr::null_mut());
@@ -41,7 +41,7 @@ pub(crate) fn freed(heap: &ThreadHeap, slab: &'static Slab) {
 }
 
 /// Sets the countdown again (M3), before the list `free` is read: from here on a signal handler that frees into this slab finds the heap busy and
-/// takes its block out of the list again ([`slabs::miss`]), so that none is lost between the reading and the emptying of the list.
+/// takes its block out of the list again ([`home::miss`]), so that none is lost between the reading and the emptying of the list.
 #[inline]
 fn expect_next(slab: &Slab) {
     slab.needed.set(1);
@@ -64,7 +64,7 @@ pub(crate) fn forgo(heap: &ThreadHeap) {
 }
 
 /// Blocks of the slab came home: its list `free` becomes vacant units.
-pub(crate) fn home(heap: &ThreadHeap, slab: &'static Slab) {
+pub(crate) fn came_home(heap: &ThreadHeap, slab: &'static Slab) {
     let run = absorb(heap, slab);
     settle(heap, slab, run);
 }
@@ -84,7 +84,7 @@ fn settle(heap: &ThreadHeap, slab: &'static Slab, run: u32) {
             && slab.next.load(Ordering::Relaxed) == link::END;
         if !only {
             unlist(heap, slab);
-            slabs::retire(heap, slab);
+            home::retire(heap, slab);
         }
     }
 }

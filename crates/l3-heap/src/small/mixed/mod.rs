@@ -28,6 +28,13 @@
 //! - **M4** Chains of other threads' frees count units, as does `counted`; the capacity is 64 units.
 //! - **M5** A slab is Partial and in the list that `start` names, which is none below that of its longest run; or Full and in none: then nothing fits
 //!   into it.
+//!
+//! | access | order | why |
+//! | --- | --- | --- |
+//! | `ends`: the owner stores and loads | Relaxed | one writer; who becomes the owner is ordered by `owner` and `remote` ([`remote`](super::remote)) |
+//! | `ends`: whoever holds a block loads | Relaxed | its block's bits were stored before it was handed out, so before it came into the holder's hands, and do not change while it is |
+//!
+//! Here: which slab serves a request, and the lists. `units`: how blocks are cut, vacated, resized. `frees`: blocks that come home.
 
 mod frees;
 #[cfg(all(test, not(loom)))]
@@ -38,14 +45,14 @@ use stratalloc_primitives::bits;
 use stratalloc_primitives::lockfree::link;
 use stratalloc_primitives::primitive::atomic::Ordering;
 
-pub(crate) use self::frees::{absorb, forgo, freed, home};
+pub(crate) use self::frees::{absorb, came_home, forgo, freed};
 pub(crate) use self::units::{blocks, chain, is_empty, resize, size_of, units_of};
 use self::units::{count_block, occupy, unit_at};
 use super::class::{self, MAX_UNITS, MIN_UNITS, MIXED, UNIT};
 use super::refill::{self, Refilled};
 use super::slab::{Slab, State};
 use super::thread_heap::ThreadHeap;
-use super::{depot, home as slabs, pool};
+use super::{depot, home, pool};
 use crate::layout::narrow;
 use crate::region;
 
@@ -60,7 +67,7 @@ pub(crate) fn take(heap: &'static ThreadHeap, class: usize, align: usize) -> Opt
     let (units, align) = (class::units(class), narrow(align.div_ceil(UNIT)));
     refill::tick(heap);
     if !heap.mailbox.0.is_empty() {
-        slabs::drain(heap);
+        home::drain(heap);
     }
     if let Some(block) = find(heap, units, align) {
         return Some(block);
@@ -182,7 +189,7 @@ fn relist(heap: &ThreadHeap, slab: &'static Slab) -> bool {
     if listed {
         unlist(heap, slab);
     }
-    slabs::fill(heap, slab);
+    home::fill(heap, slab);
     true
 }
 
@@ -196,7 +203,7 @@ fn enlist(heap: &ThreadHeap, slab: &'static Slab, list: usize) -> bool {
         unlist(heap, slab);
     }
     slab.start.set(list as u16);
-    slabs::link_into(heap.partial(list), slab);
+    home::link_into(heap.partial(list), slab);
     heap.rooms.set(heap.rooms.get() | class::room(list));
     true
 }
@@ -204,7 +211,7 @@ fn enlist(heap: &ThreadHeap, slab: &'static Slab, list: usize) -> bool {
 /// Takes a slab out of its list.
 pub(crate) fn unlist(heap: &ThreadHeap, slab: &'static Slab) {
     let list = usize::from(slab.start.get());
-    slabs::unlink_from(heap.partial(list), slab);
+    home::unlink_from(heap.partial(list), slab);
     if heap.partial(list).get() == link::END {
         heap.rooms.set(heap.rooms.get() & !class::room(list));
     }

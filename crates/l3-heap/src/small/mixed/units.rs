@@ -11,7 +11,7 @@ use crate::region;
 use crate::small::class::{self, MAX_UNITS, MIN_UNITS, UNIT};
 use crate::small::slab::{Block, Slab, State};
 use crate::small::thread_heap::{ThreadHeap, current};
-use crate::small::{busy, home as slabs};
+use crate::small::{busy, home};
 
 /// Whether no block of the slab is in use.
 pub(crate) fn is_empty(slab: &Slab) -> bool {
@@ -31,11 +31,11 @@ pub(super) fn occupy(heap: &ThreadHeap, slab: &'static Slab, first: u32, have: u
     slab.ends
         .store(slab.ends.load(Ordering::Relaxed) & !before | 1 << (first + units - 1), Ordering::Relaxed);
     slab.carved.set(slab.carved.get().max((first + units) as u16));
-    slabs::count(heap, slab, u32::from(slab.counted.get()) + units - have);
+    home::count(heap, slab, u32::from(slab.counted.get()) + units - have);
     // (A slab with a rest into which nothing fits is Full before a block grows into that.)
     if vacant == 0 && slab.state() == State::Partial {
         unlist(heap, slab);
-        slabs::fill(heap, slab);
+        home::fill(heap, slab);
     }
     units
 }
@@ -51,7 +51,7 @@ pub(super) fn vacate(heap: &ThreadHeap, slab: &Slab, first: u32) -> u32 {
     let vacant = vacant | bits::mask(first, units);
     slab.vacant.set(vacant);
     slab.ends.store(ends & !(1 << last), Ordering::Relaxed);
-    slabs::count(heap, slab, u32::from(slab.counted.get()) - units);
+    home::count(heap, slab, u32::from(slab.counted.get()) - units);
     (vacant << (UNITS - 1 - last)).leading_ones() + (vacant >> last >> 1).trailing_ones()
 }
 
@@ -74,7 +74,7 @@ pub(crate) fn resize(slab: &'static Slab, block: *mut u8, size: usize) -> bool {
 }
 
 /// Gives a block units behind it, if they are vacant.
-pub(super) fn extend(heap: &ThreadHeap, slab: &'static Slab, first: u32, have: u32, units: u32) -> bool {
+fn extend(heap: &ThreadHeap, slab: &'static Slab, first: u32, have: u32, units: u32) -> bool {
     let fits = first + units <= UNITS;
     let vacant = fits && {
         let more = bits::mask(first + have, units - have);
@@ -87,13 +87,13 @@ pub(super) fn extend(heap: &ThreadHeap, slab: &'static Slab, first: u32, have: u
 }
 
 /// Takes units from the end of a block, if another may fit into them and what is vacant behind.
-pub(super) fn cut(heap: &ThreadHeap, slab: &'static Slab, first: u32, have: u32, units: u32) -> bool {
+fn cut(heap: &ThreadHeap, slab: &'static Slab, first: u32, have: u32, units: u32) -> bool {
     let behind = (slab.vacant.get() >> (first + have - 1) >> 1).trailing_ones();
     if have > units && have - units + behind >= MIN_UNITS {
         slab.vacant.set(slab.vacant.get() | bits::mask(first + units, have - units));
         let ends = slab.ends.load(Ordering::Relaxed) & !(1 << (first + have - 1));
         slab.ends.store(ends | 1 << (first + units - 1), Ordering::Relaxed);
-        slabs::count(heap, slab, u32::from(slab.counted.get()) + units - have);
+        home::count(heap, slab, u32::from(slab.counted.get()) + units - have);
         count_block(heap, units);
         relist(heap, slab);
     }
