@@ -9,7 +9,7 @@ use std::thread::{self, ThreadId};
 
 use stratalloc_resource::{
     Alignment, AllocError, MemoryBlock, MemoryResource, Owns, ResourceId, ResourceInfo, SizeClasses,
-    ThreadSafety, Validate, Violation, reallocate_by_moving,
+    ThreadSafety, Validate, Violation,
 };
 
 use crate::support::{BASE_ALIGN, Bounded, Memory};
@@ -112,6 +112,28 @@ impl Faulty {
         unsafe { resource.deallocate(block, align) };
     }
 
+    /// As the crate's `reallocate_by_moving`, for blocks that may overlap: some defects hand out the same memory twice.
+    ///
+    /// # Safety
+    ///
+    /// As for [`MemoryResource::reallocate`].
+    unsafe fn move_to_new(
+        &self,
+        block: MemoryBlock,
+        new_size: usize,
+        align: Alignment,
+    ) -> Result<MemoryBlock, AllocError> {
+        let Ok(layout) = Layout::from_size_align(new_size, align.bytes()) else {
+            return Err(AllocError::SizeOverflow);
+        };
+        let moved = self.allocate(layout)?;
+        // SAFETY: both are live and at least that long.
+        unsafe { moved.as_ptr().copy_from(block.as_ptr(), block.len().min(moved.len())) };
+        // SAFETY: live, not used any more: this function's contract.
+        unsafe { self.deallocate(block, align) };
+        Ok(moved)
+    }
+
     /// Defects in answering requests; `None` if there is none here.
     fn misserve(&self, layout: Layout) -> Option<Result<MemoryBlock, AllocError>> {
         let (size, align) = (layout.size(), layout.align());
@@ -207,7 +229,7 @@ unsafe impl MemoryResource for Faulty {
             let moved = self.allocate(Layout::from_size_align(new_size, align.bytes()).unwrap())?;
             let kept = shorter(1).len().min(new_size.saturating_sub(1));
             // SAFETY: both are live and at least that long.
-            unsafe { moved.as_ptr().copy_from_nonoverlapping(block.as_ptr(), kept) };
+            unsafe { moved.as_ptr().copy_from(block.as_ptr(), kept) };
             if kept < moved.len() {
                 // SAFETY: inside the new block. Whatever was there before is gone, so nothing matches by luck.
                 let rest = unsafe { moved.as_ptr().add(kept) };
@@ -226,7 +248,7 @@ unsafe impl MemoryResource for Faulty {
             _ => (new_size, align),
         };
         // SAFETY: live, fitting: the kit's side of the contract.
-        let answer = unsafe { reallocate_by_moving(self, block, size, moved_align) };
+        let answer = unsafe { self.move_to_new(block, size, moved_align) };
         match (self.defect, answer) {
             (Defect::ResizedShort, Ok(moved)) => Ok(moved.truncated(new_size.saturating_sub(1)).unwrap()),
             (Defect::FailedResizeReleases, Err(error)) => {
