@@ -56,12 +56,19 @@ mod tests {
     use super::super::Mark;
     use super::*;
 
+    /// Tells this program that it is the process to be killed.
+    const VARIABLE: &str = "STRATALLOC_TO_BE_KILLED";
+
     #[test]
     fn a_killed_process_does_not_run_before_and_after_it_is_closed() {
-        // Waits for its input: this test, which is told to.
-        let name = "process::mark::port::tests::waits_for_its_input";
+        if std::env::var_os(VARIABLE).is_some() {
+            // Until its input ends.
+            let _ = std::io::read_to_string(std::io::stdin());
+            return;
+        }
+        let name = "process::mark::port::tests::a_killed_process_does_not_run_before_and_after_it_is_closed";
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", name, "--ignored"]).stdin(Stdio::piped()).stdout(Stdio::null());
+        command.args(["--exact", name]).env(VARIABLE, "1").stdin(Stdio::piped()).stdout(Stdio::null());
         let mut child = command.spawn().unwrap();
         let process = Process::open(child.id()).unwrap();
         let mark = Mark::of(child.id(), start(process.0).unwrap()).unwrap();
@@ -73,11 +80,5 @@ mod tests {
         drop(process);
         drop(child);
         assert!(!mark.is_running());
-    }
-
-    #[test]
-    #[ignore = "the child of the test above"]
-    fn waits_for_its_input() {
-        let _ = std::io::read_to_string(std::io::stdin());
     }
 }
