@@ -15,6 +15,8 @@
 extern crate alloc;
 
 mod alone;
+#[path = "../../crates/l3-modifiers/tests/belief/mod.rs"]
+mod belief;
 mod blocks;
 #[path = "../../crates/l3-strategies/tests/shadows/compacting_pool.rs"]
 mod compacting;

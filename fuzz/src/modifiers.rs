@@ -6,11 +6,12 @@ use core::cell::RefCell;
 
 use proptest::prelude::*;
 use stratalloc_modifiers::{
-    Budget, CacheLimits, Counted, Event, Ring, Sample, SampleObserver, Sampled, Tagged, ThreadCached, Traced,
+    Budget, CacheLimits, Counted, Ring, Sample, SampleObserver, Sampled, Tagged, ThreadCached, Traced,
 };
 use stratalloc_resource::{Alignment, MemoryResource, MemoryTag, Owns, Validate};
 use stratalloc_strategies::tlsf::Tlsf;
 
+use crate::belief::Belief;
 use crate::input::Input;
 use crate::support::memory;
 use crate::{plain, run_beside, settle};
@@ -141,24 +142,6 @@ pub fn sampled(data: &[u8]) {
         Ok(())
     }));
     assert_eq!(sampled.inner().usage().used, 0, "blocks are left");
-}
-
-/// What is live, by address, with its size, if the records tell the truth.
-#[derive(Default)]
-struct Belief(BTreeMap<usize, usize>);
-
-impl Belief {
-    fn follow(&mut self, event: Event) {
-        match event {
-            Event::Allocated { address, size, .. } | Event::Resized { address, size, .. } => {
-                assert_eq!(self.0.insert(address, size), None, "live twice: {event:x?}");
-            }
-            Event::Released { address, .. } | Event::ResizeBegun { address, .. } => {
-                assert!(self.0.remove(&address).is_some(), "not live: {event:x?}");
-            }
-            _ => {}
-        }
-    }
 }
 
 /// Whoever reads the ring after each operation knows what is live.

@@ -5,13 +5,13 @@
 
 extern crate alloc;
 
-use alloc::collections::BTreeMap;
 use core::alloc::Layout;
 use core::cell::RefCell;
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::alloc::System as Global;
 
+use belief::Belief;
 use proptest::prelude::*;
 use stratalloc_modifiers::{Budget, Event, Locked, Record, Ring, Tagged, TraceSink, Traced};
 use stratalloc_resource::conformance;
@@ -21,6 +21,7 @@ use stratalloc_resource::{
 };
 use stratalloc_strategies::tlsf::Tlsf;
 
+mod belief;
 #[path = "../../l3-strategies/tests/model/mod.rs"]
 mod model;
 
@@ -42,24 +43,6 @@ fn resize<R: MemoryResource>(
 fn release<R: MemoryResource>(resource: &R, block: MemoryBlock) {
     // SAFETY: as for `resize`, and not used any more.
     unsafe { resource.deallocate(block, ALIGN) };
-}
-
-/// What a reader of the records believes to be live: address to size. An address that is live twice, or released and not live, is a mistake.
-#[derive(Debug, Default)]
-struct Belief(BTreeMap<usize, usize>);
-
-impl Belief {
-    fn follow(&mut self, event: Event) {
-        match event {
-            Event::Allocated { address, size, .. } | Event::Resized { address, size, .. } => {
-                assert_eq!(self.0.insert(address, size), None, "live twice: {event:x?}");
-            }
-            Event::Released { address, .. } | Event::ResizeBegun { address, .. } => {
-                assert!(self.0.remove(&address).is_some(), "not live: {event:x?}");
-            }
-            _ => {}
-        }
-    }
 }
 
 #[test]
