@@ -1,17 +1,20 @@
 //! Refused accesses, each in a child process: the watcher is told, then whoever was to be told before, and the signal ends it.
 #![cfg(all(target_os = "linux", not(miri)))]
 
+mod this_program;
+
 use core::ffi::c_int;
 use core::fmt::Write;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, ExitStatus};
+use std::process::ExitStatus;
 
 use stratalloc_platform::access_fault::{self, AccessFault};
 use stratalloc_platform::alternative_stack::AlternativeStack;
 use stratalloc_platform::vm::{self, Access};
 use stratalloc_platform::{page, process, report, stack};
+use this_program::this_program;
 
 const SIGSEGV: c_int = 11;
 /// Names the test whose fault this process is to commit.
@@ -51,18 +54,6 @@ extern "C" fn tell_mask(_: c_int) {
     // SAFETY: asks; the set has libc's size.
     unsafe { sigprocmask(0, core::ptr::null(), &raw mut held) };
     let _ = writeln!(report::stderr(), "held back: {:#x}", held[0]);
-}
-
-/// This test program again; under an emulator, where cargo starts tests by one.
-fn this_program() -> Command {
-    let architecture = std::env::consts::ARCH.to_uppercase();
-    let runner = std::env::var(format!("CARGO_TARGET_{architecture}_UNKNOWN_LINUX_GNU_RUNNER"));
-    let runner = runner.unwrap_or_default();
-    let program = std::env::current_exe().unwrap();
-    let Some((emulator, arguments)) = runner.split_once(' ') else { return Command::new(program) };
-    let mut command = Command::new(emulator);
-    command.args(arguments.split(' ')).arg(program);
-    command
 }
 
 /// Runs `fault` in a child process, this test program again, and returns how it ended and what it said.

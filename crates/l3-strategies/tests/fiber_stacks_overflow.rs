@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicPtr, Ordering};
 use std::os::unix::process::ExitStatusExt;
 
-#[path = "child/this_program.rs"]
+#[path = "../../l1-platform/tests/this_program/mod.rs"]
 mod this_program;
 
 use stratalloc_platform::stack::call_on;

@@ -11,7 +11,7 @@
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
-#[path = "child/this_program.rs"]
+#[path = "../../l1-platform/tests/this_program/mod.rs"]
 mod this_program;
 
 use stratalloc_resource::{Alignment, MemoryBlock, MemoryResource};

@@ -10,7 +10,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::process::{Child, Stdio};
 
-#[path = "child/this_program.rs"]
+#[path = "../../l1-platform/tests/this_program/mod.rs"]
 mod this_program;
 
 use stratalloc_resource::Validate;

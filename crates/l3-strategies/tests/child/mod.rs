@@ -1,5 +1,6 @@
 //! Misuse in a child process: what does a checked build say before it dies?
 
+#[path = "../../../l1-platform/tests/this_program/mod.rs"]
 mod this_program;
 
 use this_program::this_program;
