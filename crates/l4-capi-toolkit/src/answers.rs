@@ -6,62 +6,37 @@ use core::ptr::NonNull;
 use stratalloc_resource::abi::{ErrorCode, ForeignResource, RawBlock, RawResource};
 use stratalloc_resource::{Alignment, MemoryBlock, MemoryResource, reallocate_by_moving};
 
-/// Passes the answer to a request for `layout` on. One that does not fit goes back, and the request fails.
+/// Passes the answer to a request for `layout` on. With one that does not fit `misfit` deals.
 ///
 /// # Safety
 ///
-/// `answer` is what the resource at `raw` stored as it answered `code`, else any block; `out` is a place for a block.
+/// `out` is a place for a block.
 #[inline(always)]
 pub(crate) unsafe fn pass_on(
-    raw: *mut RawResource,
     code: ErrorCode,
     answer: RawBlock,
     layout: Layout,
     out: *mut RawBlock,
+    misfit: impl FnOnce() -> ErrorCode,
 ) -> ErrorCode {
     if code.kind() != ErrorCode::OK {
         return code;
     }
     if answer.fitting(layout.size(), Alignment::from_layout(layout)).is_none() {
-        // SAFETY: this function's contract.
-        return unsafe { give_back(raw, answer, layout) };
+        return misfit();
     }
     // SAFETY: this function's contract.
     unsafe { out.write(answer) };
     ErrorCode::OK
 }
 
-/// The same for a resize of `old`. An answer that does not fit is dealt with as [`ForeignResource::resized`] does.
+/// A block that does not fit goes back, and the request fails.
 ///
 /// # Safety
 ///
-/// As for [`pass_on`]; it was a resize of `old`, a live block.
-#[inline(always)]
-pub(crate) unsafe fn pass_resized_on(
-    raw: *mut RawResource,
-    code: ErrorCode,
-    old: MemoryBlock,
-    answer: RawBlock,
-    layout: Layout,
-    out: *mut RawBlock,
-) -> ErrorCode {
-    if code.kind() != ErrorCode::OK {
-        return code;
-    }
-    if answer.fitting(layout.size(), Alignment::from_layout(layout)).is_none() {
-        // SAFETY: this function's contract.
-        return unsafe { rescue(raw, old, answer, layout, out) };
-    }
-    // SAFETY: this function's contract.
-    unsafe { out.write(answer) };
-    ErrorCode::OK
-}
-
-/// # Safety
-///
-/// As for [`pass_on`].
+/// `answer` is what the resource at `raw` has just stored for a request for `layout`.
 #[cold]
-unsafe fn give_back(raw: *mut RawResource, answer: RawBlock, layout: Layout) -> ErrorCode {
+pub(crate) unsafe fn give_back(raw: *mut RawResource, answer: RawBlock, layout: Layout) -> ErrorCode {
     if let Some(start) = NonNull::new(answer.start) {
         let block = MemoryBlock::new(start, answer.len);
         // SAFETY: this function's contract.
@@ -73,11 +48,13 @@ unsafe fn give_back(raw: *mut RawResource, answer: RawBlock, layout: Layout) -> 
     ErrorCode::UNSUPPORTED
 }
 
+/// A resized block that does not fit is dealt with as [`ForeignResource::resized`] does.
+///
 /// # Safety
 ///
-/// As for [`pass_resized_on`].
+/// As for [`give_back`]; it was a resize of `old`, a live block, and `out` is a place for a block.
 #[cold]
-unsafe fn rescue(
+pub(crate) unsafe fn rescue(
     raw: *mut RawResource,
     old: MemoryBlock,
     answer: RawBlock,

@@ -80,8 +80,10 @@ pub(crate) unsafe extern "C" fn stratalloc_resource_allocate(
     let mut answer = RawBlock::NULL;
     // SAFETY: its own function; a place for a block; this function's contract.
     let code = unsafe { allocate(raw, size, align, &raw mut answer) };
-    // SAFETY: what it answered; not null: this function's contract.
-    unsafe { answers::pass_on(raw, code, answer, layout, out) }
+    // SAFETY: what it answered to this request.
+    let misfit = || unsafe { answers::give_back(raw, answer, layout) };
+    // SAFETY: not null: this function's contract.
+    unsafe { answers::pass_on(code, answer, layout, out, misfit) }
 }
 
 /// A block full of zeros.
@@ -154,8 +156,10 @@ pub(crate) unsafe extern "C" fn stratalloc_resource_resize(
             let mut answer = RawBlock::NULL;
             // SAFETY: its own function; a place for a block; this function's contract.
             let code = unsafe { resize(raw, start, len, align, new_size, &raw mut answer) };
-            // SAFETY: what it answered; not null: this function's contract.
-            unsafe { answers::pass_resized_on(raw, code, block, answer, layout, out) }
+            // SAFETY: what it answered to this request; a live block; not null: this function's contract.
+            let misfit = || unsafe { answers::rescue(raw, block, answer, layout, out) };
+            // SAFETY: not null: this function's contract.
+            unsafe { answers::pass_on(code, answer, layout, out, misfit) }
         }
         // SAFETY: a live block; not null: this function's contract.
         Err(_) => unsafe { answers::resize_by_moving(raw, block, layout, out) },
