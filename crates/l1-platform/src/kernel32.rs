@@ -135,6 +135,7 @@ unsafe extern "system" {
     pub(crate) safe fn GetCurrentProcessId() -> u32;
     pub(crate) safe fn GetCurrentThreadId() -> u32;
     pub(crate) safe fn SwitchToThread() -> Bool;
+    pub(crate) safe fn Sleep(milliseconds: u32);
     pub(crate) fn TerminateProcess(process: Handle, status: u32) -> Bool;
     pub(crate) safe fn OpenProcess(access: u32, inherit: Bool, id: u32) -> Handle;
     pub(crate) fn CloseHandle(handle: Handle) -> Bool;

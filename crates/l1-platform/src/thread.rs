@@ -25,6 +25,15 @@ pub fn yield_now() {
     sys::yield_now();
 }
 
+/// Waits for another thread, for the `look`-th time in a row: yields the first thousand times, sleeps for a millisecond each time
+/// from then on. (A thread that only yields may keep the one that it waits for from running, if that has a lower priority.)
+pub fn wait(look: u32) {
+    if look < YIELDS { sys::yield_now() } else { sys::nap() }
+}
+
+/// How often [`wait`] yields before it sleeps.
+const YIELDS: u32 = 1000;
+
 /// The function that runs at the end of a thread that has armed a hook; gets the armed value.
 pub type ExitFunction = unsafe extern "C" fn(*mut c_void);
 

@@ -14,6 +14,7 @@ pub(crate) mod nr {
     pub(crate) const WRITE: usize = 64;
     pub(crate) const FSTAT: usize = 80;
     pub(crate) const EXIT_GROUP: usize = 94;
+    pub(crate) const NANOSLEEP: usize = 101;
     pub(crate) const SCHED_GETAFFINITY: usize = 123;
     pub(crate) const SCHED_YIELD: usize = 124;
     pub(crate) const KILL: usize = 129;

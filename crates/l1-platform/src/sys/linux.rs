@@ -162,6 +162,16 @@ pub(crate) fn yield_now() {
     let _ = unsafe { call(nr::SCHED_YIELD, [0; 6]) };
 }
 
+/// Waits a millisecond, or until a signal comes.
+#[cfg(not(miri))]
+pub(crate) fn nap() {
+    // A `struct timespec`: seconds and nanoseconds.
+    let time: [isize; 2] = [0, 1_000_000];
+    let args = [time.as_ptr().expose_provenance(), 0, 0, 0, 0, 0];
+    // SAFETY: nanosleep reads the time, and writes nothing where the second argument is null.
+    let _ = unsafe { call(nr::NANOSLEEP, args) };
+}
+
 /// Ends all threads of the process.
 #[cfg(not(miri))]
 pub(crate) fn exit_group(status: i32) -> ! {

@@ -57,6 +57,11 @@ pub(crate) fn yield_now() {
     std::thread::yield_now();
 }
 
+/// Time passes as others run.
+pub(crate) fn nap() {
+    std::thread::yield_now();
+}
+
 /// There is one stack only.
 ///
 /// # Safety

@@ -129,6 +129,11 @@ pub(crate) fn yield_now() {
     let _ = kernel32::SwitchToThread();
 }
 
+/// Waits a millisecond, or as long as the system's clock ticks.
+pub(crate) fn nap() {
+    kernel32::Sleep(1);
+}
+
 /// Ends all threads of the process, without a word to its libraries.
 pub(crate) fn exit_group(status: i32) -> ! {
     loop {

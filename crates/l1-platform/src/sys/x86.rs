@@ -18,6 +18,7 @@ pub(crate) mod nr {
     pub(crate) const FTRUNCATE: usize = 93;
     pub(crate) const MPROTECT: usize = 125;
     pub(crate) const SCHED_YIELD: usize = 158;
+    pub(crate) const NANOSLEEP: usize = 162;
     pub(crate) const MREMAP: usize = 163;
     pub(crate) const RT_SIGACTION: usize = 174;
     pub(crate) const RT_SIGPROCMASK: usize = 175;

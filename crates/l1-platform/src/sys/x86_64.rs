@@ -17,6 +17,7 @@ pub(crate) mod nr {
     pub(crate) const MREMAP: usize = 25;
     pub(crate) const MINCORE: usize = 27;
     pub(crate) const MADVISE: usize = 28;
+    pub(crate) const NANOSLEEP: usize = 35;
     pub(crate) const GETPID: usize = 39;
     pub(crate) const KILL: usize = 62;
     pub(crate) const FCNTL: usize = 72;

@@ -7,34 +7,40 @@
 //! ```
 //!
 //! - **B1** Whoever turned the state to BEING_BORN, or took that over, is the only one that makes; it leaves READY or UNBORN.
-//! - **B2** A thread that finds BEING_BORN waits: for a few system calls of another thread. The bound of that wait is for
-//!   signal handlers that interrupted the maker, and for children of a fork, where the maker does not exist. Only the latter may
-//!   take over; a child of `vfork`, which has another process id too, shares the memory with the maker, who goes on
-//!   meanwhile and is done long before the wait ends.
+//! - **B2** BEING_BORN names the maker, process and thread. A handler that interrupted the maker finds itself and gives up at
+//!   once. A thread of the same process waits: for some system calls of another thread, which take long only where that
+//!   thread does not run; the bound is for those that somebody has stopped.
+//! - **B3** A child of a fork, where the maker does not exist, finds another process and takes over. A child of `vfork`, which
+//!   has another process id too, shares the memory with the maker, who goes on meanwhile: it takes over after a while only,
+//!   when the maker is done.
 //!
 //! | access | order | pairs with | carries |
 //! | --- | --- | --- | --- |
 //! | READY: store | Release | load | what was made |
-//! | state: load, CAS | Acquire | store | same; after UNBORN, what a failed attempt left |
+//! | UNBORN: store | Release | CAS | what a failed attempt left |
+//! | state: load, CAS | Acquire | stores | both |
 
 use stratalloc_platform::{process, thread};
-use stratalloc_primitives::primitive::atomic::{AtomicU8, AtomicU32, Ordering};
+use stratalloc_primitives::primitive::atomic::{AtomicU64, Ordering};
 
-const UNBORN: u8 = 0;
-const BEING_BORN: u8 = 1;
-const READY: u8 = 2;
+const UNBORN: u64 = 0;
+/// As if made by thread 1 of process 0, which there is not.
+const READY: u64 = 1;
+
+/// How often a thread looks before it takes over from another process: 1000 times without a rest, 100 times after a millisecond.
+const PATIENCE: u32 = 1_100;
+/// How often it looks before it gives up on a thread of its own process: some ten seconds.
+const LIMIT: u32 = 11_000;
 
 /// The state of something that is made once; valid when all bytes are zero.
 pub(crate) struct Birth {
-    state: AtomicU8,
-    /// Process of the maker.
-    maker: AtomicU32,
+    /// `UNBORN`, `READY`, or the maker: its process in the upper half, its thread in the lower one.
+    state: AtomicU64,
 }
 
 impl Birth {
-    #[cfg(not(loom))]
     pub(crate) const fn new() -> Self {
-        Self { state: AtomicU8::new(UNBORN), maker: AtomicU32::new(0) }
+        Self { state: AtomicU64::new(UNBORN) }
     }
 
     /// True once it is made.
@@ -43,32 +49,32 @@ impl Birth {
         self.state.load(Ordering::Acquire) == READY
     }
 
-    /// Makes it with `make` unless it is made; true if it is then. A thread that finds another at it looks `patience` times.
+    /// Makes it with `make` unless it is made; true if it is then. Waits for another thread that is at it.
     #[cold]
-    pub(crate) fn ensure(&self, patience: u32, make: impl FnOnce() -> bool) -> bool {
-        for _ in 0..patience {
-            match self.state.compare_exchange(UNBORN, BEING_BORN, Ordering::Acquire, Ordering::Acquire) {
-                Ok(_) => {
-                    self.maker.store(process::id(), Ordering::Relaxed);
-                    return self.finish(make());
+    pub(crate) fn ensure(&self, make: impl FnOnce() -> bool) -> bool {
+        let me = u64::from(process::id()) << 32 | u64::from(thread::id());
+        let mut look = 0;
+        loop {
+            let state = self.state.load(Ordering::Acquire);
+            let is_other_process = state >> 32 != me >> 32;
+            match state {
+                READY => return true,
+                UNBORN => {}
+                maker if maker == me => return false,
+                _ if is_other_process && look >= PATIENCE => {}
+                _ if look >= LIMIT => return false,
+                _ => {
+                    thread::wait(look);
+                    look += 1;
+                    continue;
                 }
-                Err(READY) => return true,
-                Err(_) => thread::yield_now(),
+            }
+            if self.state.compare_exchange(state, me, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+                let made = make();
+                self.state.store(if made { READY } else { UNBORN }, Ordering::Release);
+                return made;
             }
         }
-        let (maker, me) = (self.maker.load(Ordering::Relaxed), process::id());
-        if maker != 0
-            && maker != me
-            && self.maker.compare_exchange(maker, me, Ordering::Relaxed, Ordering::Relaxed).is_ok()
-        {
-            return self.finish(make());
-        }
-        self.is_done()
-    }
-
-    fn finish(&self, made: bool) -> bool {
-        self.state.store(if made { READY } else { UNBORN }, Ordering::Release);
-        made
     }
 }
 
@@ -78,47 +84,48 @@ mod tests {
     extern crate std;
 
     use super::*;
+    use stratalloc_primitives::primitive::atomic::AtomicU32;
 
-    /// As a child finds it that was forked while a thread of process `maker` was at work.
-    fn interrupted(maker: u32) -> Birth {
-        let birth = Birth::new();
-        birth.state.store(BEING_BORN, Ordering::Relaxed);
-        birth.maker.store(maker, Ordering::Relaxed);
-        birth
+    /// As another finds it while this thread of this process is at work, or was when the process was forked.
+    fn interrupted(process: u32, thread: u32) -> Birth {
+        Birth { state: AtomicU64::new(u64::from(process) << 32 | u64::from(thread)) }
     }
 
     #[test]
     fn it_is_made_once_and_again_after_a_failure() {
         let birth = Birth::new();
         assert!(!birth.is_done());
-        assert!(!birth.ensure(10, || false));
+        assert!(!birth.ensure(|| false));
         assert!(!birth.is_done());
-        assert!(birth.ensure(10, || true));
+        assert!(birth.ensure(|| true));
         assert!(birth.is_done());
-        assert!(birth.ensure(10, || unreachable!("it is made")));
+        assert!(birth.ensure(|| unreachable!("it is made")));
     }
 
     #[test]
     fn a_child_makes_anew_what_its_parent_had_begun() {
-        let birth = interrupted(process::id() + 1);
-        assert!(birth.ensure(10, || true));
+        let birth = interrupted(process::id() + 1, thread::id());
+        assert!(birth.ensure(|| true));
         assert!(birth.is_done());
     }
 
     #[test]
     fn a_handler_that_interrupted_the_maker_gives_up() {
-        let birth = interrupted(process::id());
-        assert!(!birth.ensure(10, || unreachable!("the maker is at it")));
+        let birth = interrupted(process::id(), thread::id());
+        assert!(!birth.ensure(|| unreachable!("the maker is at it")));
     }
 
     #[test]
-    fn one_of_many_threads_makes_it() {
+    fn one_of_many_threads_makes_it_and_all_wait_for_it() {
         let (birth, made) = (Birth::new(), AtomicU32::new(0));
+        // A maker whose system calls are slow: wine's took longer than the others had patience once.
+        let make = || {
+            (0..300).for_each(|_| thread::wait(u32::MAX));
+            made.fetch_add(1, Ordering::Relaxed) == 0
+        };
         std::thread::scope(|scope| {
             for _ in 0..4 {
-                scope.spawn(|| {
-                    assert!(birth.ensure(1_000_000, || made.fetch_add(1, Ordering::Relaxed) == 0));
-                });
+                scope.spawn(|| assert!(birth.ensure(make)));
             }
         });
         assert_eq!(made.load(Ordering::Relaxed), 1);

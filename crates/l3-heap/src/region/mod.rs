@@ -226,9 +226,9 @@ fn back_next_heaps(heaps: usize) -> Option<()> {
             Some(())
         }
         // Another thread was faster, and is about to say so; or the mapping there is none of ours.
-        Err(error) if error == vm::OsError::OCCUPIED => (0..1000)
-            .any(|_| {
-                thread::yield_now();
+        Err(error) if error == vm::OsError::OCCUPIED => (0..1100)
+            .any(|look| {
+                thread::wait(look);
                 HEAP_GROUPS.load(Ordering::Relaxed) != group
             })
             .then_some(()),
@@ -269,19 +269,16 @@ fn back(start: usize, len: usize) -> Result<(), vm::OsError> {
     }
 }
 
-/// How often a thread looks whether another one is done with a birth; some hundredths of a second.
-const PATIENCE: u32 = 100_000;
-
 /// True once the region exists; creates it on the first call. False means that no address space could be had.
 pub(crate) fn ready() -> bool {
-    GEOMETRY.birth.is_done() || GEOMETRY.birth.ensure(PATIENCE, reserve::reserve)
+    GEOMETRY.birth.is_done() || GEOMETRY.birth.ensure(reserve::reserve)
 }
 
 /// Makes an area usable: backs its records and fills its tree. False when the records cannot be backed.
 fn activate(index: u32) -> bool {
     let area = area(index);
     area.birth.is_done()
-        || area.birth.ensure(PATIENCE, || {
+        || area.birth.ensure(|| {
             if !back_records(area, index) || (index == 0 && growth::touch(0, 1) != growth::Touched::Ready) {
                 return false;
             }
