@@ -9,7 +9,7 @@ export CARGO_PROFILE_DEV_PANIC=unwind CARGO_PROFILE_DEV_OPT_LEVEL=1
 cross=("$tools/cargo-cross.sh" x86_64-pc-windows-gnu test --quiet)
 # The program that lives on the global allocator, and the heap itself.
 "${cross[@]}" -p stratalloc --test conformance
-"${cross[@]}" -p stratalloc-heap --lib --test random
+"${cross[@]}" -p stratalloc-heap --lib --tests
 # Apart from the others: the feature makes the platform refuse calls that a test arms, and asks at each call whether it is to be refused.
 "${cross[@]}" -p stratalloc-platform -p stratalloc-strategies --features fault-injection --lib --tests
 "${cross[@]}" -p stratalloc-primitives -p stratalloc-resource -p stratalloc-modifiers --lib --tests

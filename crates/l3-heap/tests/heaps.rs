@@ -219,7 +219,7 @@ fn heaps_are_numbered_anew_and_run_out_politely() {
 }
 
 /// A child forked while another thread is inside a shard of the heap takes none of that shard's lists, which may be half changed.
-#[cfg(not(miri))]
+#[cfg(all(unix, not(miri)))]
 #[test]
 fn the_child_of_a_fork_goes_on_with_every_heap() {
     unsafe extern "C" {
