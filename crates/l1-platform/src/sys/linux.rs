@@ -182,7 +182,7 @@ pub(crate) fn exit_group(status: i32) -> ! {
 }
 
 #[cfg(miri)]
-pub(crate) use arch::{exit_group, process_id, thread_id, yield_now};
+pub(crate) use arch::{exit_group, nap, process_id, thread_id, yield_now};
 
 #[cfg(test)]
 mod tests {
