@@ -7,6 +7,15 @@ export CARGO_TARGET_DIR=$target/cross
 # A standard library that is built from source for tests unwinds. A little optimisation, as there are programs of many threads among them.
 export CARGO_PROFILE_DEV_PANIC=unwind CARGO_PROFILE_DEV_OPT_LEVEL=1
 cross=("$tools/cargo-cross.sh" x86_64-pc-windows-gnu test --quiet)
+# One server for all of the programs: each program's own ends some seconds after it, at times just when the next one has called.
+"$tools/cargo-cross.sh" x86_64-pc-windows-gnu build --quiet -p stratalloc-primitives
+export WINEPREFIX="${XDG_CACHE_HOME:-$HOME/.cache}/stratalloc-wine/prefix"
+mkdir -p "$WINEPREFIX"
+server=/usr/lib/wine/wineserver64
+"$server" -k || true
+"$server" -w
+"$server" -p
+trap '"$server" -k || true' EXIT
 # The program that lives on the global allocator, and the heap itself.
 "${cross[@]}" -p stratalloc --test conformance
 "${cross[@]}" -p stratalloc-heap --lib --tests
