@@ -1,9 +1,12 @@
 //! Rings: blocks of other threads' slabs, collected per slab until a chain is worth an atomic operation.
 //!
-//! Eight sets of two ways, chosen by the slab's number. Appending is three plain stores. A ring is published when it holds
+//! 32 sets of two ways, chosen by the slab's number. Appending is three plain stores. A ring is published when it holds
 //! [`MAX_BLOCKS`] or [`MAX_BYTES`], when another slab needs its place, at every 64th refill of its thread, and when the
-//! thread exits. So a thread that falls asleep holds back at most 16 rings, that is 1024 blocks, or 128 KiB and the last
-//! block of each (up to 36 KiB).
+//! thread exits. So a thread that falls asleep holds back at most 64 rings, that is 4096 blocks, or 256 KiB and the blocks (of up to
+//! 36 KiB) that had just taken another's place.
+//!
+//! Publishing moves the slab's record from its owner's cache and back, whether the chain has one block or 64; so there are as many
+//! rings as messages of mixed sizes come from slabs at a time ([record](../../../../docs/experiments/rings.md)).
 
 use core::cell::Cell;
 use core::ptr;
@@ -11,12 +14,12 @@ use core::ptr;
 use super::slab::{Block, Slab};
 use crate::region;
 
-const SETS: usize = 8;
+const SETS: usize = 32;
 const WAYS: usize = 2;
 /// Blocks of one chain at most.
 const MAX_BLOCKS: u32 = 64;
 /// Bytes of one chain at most.
-const MAX_BYTES: u32 = 8 << 10;
+const MAX_BYTES: u32 = 4 << 10;
 
 /// One chain under construction; empty when `count` is 0.
 pub(crate) struct Ring {
@@ -94,7 +97,7 @@ impl Rings {
         let count = count + counts;
         ring.count.set(count);
         if count >= MAX_BLOCKS || count * size >= MAX_BYTES {
-            // Only a ring that was just begun can both evict and be full (a block of 8 KiB and more): the new chain then stays
+            // Only a ring that was just begun can both evict and be full (a block of 4 KiB and more): the new chain then stays
             // for the next call.
             return evicted.or_else(|| ring.take());
         }

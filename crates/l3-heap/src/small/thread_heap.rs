@@ -69,8 +69,6 @@ pub(crate) struct ThreadHeap {
     handed: [Cell<u64>; BINS],
     /// Requests per class that were served by another one, since the heap has its thread.
     shared: [Cell<u8>; BINS],
-    /// Blocks of other threads' slabs.
-    pub(crate) rings: Rings,
     /// One empty slab (number + 1).
     pub(crate) spare: Cell<u32>,
     /// Refills so far: the clock of everything that happens now and then.
@@ -101,6 +99,8 @@ pub(crate) struct ThreadHeap {
     pub(crate) next: AtomicU32,
     /// Records with blocks that other threads freed; on its own line, since others write it.
     pub(crate) mailbox: Aligned<Mailbox>,
+    /// Blocks of other threads' slabs. Last: threads that free only what they made never touch the second page.
+    pub(crate) rings: Rings,
 }
 
 /// A value on a cache line of its own.
@@ -111,8 +111,8 @@ pub(crate) struct Aligned<T>(pub(crate) T);
 unsafe impl Sync for ThreadHeap {}
 
 impl ThreadHeap {
-    /// Distance between heaps in the pool, in bytes.
-    pub(crate) const STRIDE: usize = 4096;
+    /// Distance between heaps in the pool, in bytes; the second half holds most of the rings.
+    pub(crate) const STRIDE: usize = 8192;
 
     const fn fixed(kind: Kind) -> Self {
         Self {
@@ -122,7 +122,6 @@ impl ThreadHeap {
             partial: [const { Cell::new(0) }; BINS],
             handed: [const { Cell::new(0) }; BINS],
             shared: [const { Cell::new(0) }; BINS],
-            rings: Rings::new(),
             spare: Cell::new(0),
             ticks: Cell::new(0),
             rooms: Cell::new(0),
@@ -139,6 +138,7 @@ impl ThreadHeap {
             pooled: AtomicU8::new(0),
             next: AtomicU32::new(0),
             mailbox: Aligned(Mailbox::new()),
+            rings: Rings::new(),
         }
     }
 
