@@ -3,7 +3,7 @@
 use std::sync::{Arc, RwLock};
 
 use arc_swap::ArcSwap;
-use stratalloc_strategies::replicated::{Machine, Replicated};
+use stratalloc_strategies::replicated::{Machine, Reader, Replicated};
 
 use super::{Case, Counting};
 use crate::sample::{Sample, timed, timed_threads};
@@ -16,20 +16,31 @@ const SELDOM: u64 = 1000;
 
 /// A value with versions.
 trait Versions: Sync {
+    /// What a thread reads with.
+    type Reader<'v>
+    where
+        Self: 'v;
     fn new(value: Table) -> Self;
+    fn reader(&self) -> Self::Reader<'_>;
     /// A word of the present version.
-    fn read(&self, place: usize) -> u64;
+    fn read(reader: &Self::Reader<'_>, place: usize) -> u64;
     fn publish(&self, value: Table);
 }
 
 impl Versions for Replicated<Table> {
+    type Reader<'v> = Reader<'v, Table, Machine, 16>;
+
+    fn reader(&self) -> Self::Reader<'_> {
+        self.reader()
+    }
+
     fn new(value: Table) -> Self {
         Replicated::new(Machine, value).expect("there is memory")
     }
 
     #[inline(always)]
-    fn read(&self, place: usize) -> u64 {
-        self.read()[place]
+    fn read(reader: &Self::Reader<'_>, place: usize) -> u64 {
+        reader.read()[place]
     }
 
     #[inline(always)]
@@ -39,14 +50,20 @@ impl Versions for Replicated<Table> {
 }
 
 impl Versions for RwLock<Arc<Table>> {
+    type Reader<'v> = &'v Self;
+
+    fn reader(&self) -> &Self {
+        self
+    }
+
     fn new(value: Table) -> Self {
         RwLock::new(Arc::new(value))
     }
 
     /// The lock is held for the clone only, so that a slow reader is in nobody's way.
     #[inline(always)]
-    fn read(&self, place: usize) -> u64 {
-        let present = Arc::clone(&self.read().expect("nobody panics"));
+    fn read(reader: &&Self, place: usize) -> u64 {
+        let present = Arc::clone(&RwLock::read(reader).expect("nobody panics"));
         present[place]
     }
 
@@ -60,13 +77,19 @@ impl Versions for RwLock<Arc<Table>> {
 }
 
 impl Versions for ArcSwap<Table> {
+    type Reader<'v> = &'v Self;
+
+    fn reader(&self) -> &Self {
+        self
+    }
+
     fn new(value: Table) -> Self {
         ArcSwap::from_pointee(value)
     }
 
     #[inline(always)]
-    fn read(&self, place: usize) -> u64 {
-        self.load()[place]
+    fn read(reader: &&Self, place: usize) -> u64 {
+        reader.load()[place]
     }
 
     #[inline(always)]
@@ -76,13 +99,14 @@ impl Versions for ArcSwap<Table> {
 }
 
 fn reads<V: Versions>(versions: &V, operations: u64) -> u64 {
-    (0..operations).fold(0, |sum: u64, index| sum.wrapping_add(versions.read(index as usize % 32)))
+    let reader = versions.reader();
+    (0..operations).fold(0, |sum: u64, index| sum.wrapping_add(V::read(&reader, index as usize % 32)))
 }
 
 /// Each publishes a version of its own content; the sum at the end is that of the last.
 fn publications<V: Versions>(versions: &V, operations: u64) -> u64 {
     (0..operations).for_each(|index| versions.publish([index; 32]));
-    versions.read(0)
+    V::read(&versions.reader(), 0)
 }
 
 /// What a single thread does.
@@ -100,11 +124,12 @@ fn beside<V: Versions>(threads: usize, writing: bool) -> impl Fn(u64) -> Sample 
         let versions = V::new([7; 32]);
         let work = |operations: u64| {
             together(threads, |_| {
+                let reader = versions.reader();
                 (0..operations / threads as u64).fold(0, |sum: u64, index| {
                     if writing && index % SELDOM == 0 {
                         versions.publish([7; 32]);
                     }
-                    sum.wrapping_add(versions.read(index as usize % 32))
+                    sum.wrapping_add(V::read(&reader, index as usize % 32))
                 })
             })
         };

@@ -3,19 +3,25 @@
 use core::fmt;
 use core::ops::Deref;
 
+use stratalloc_primitives::primitive::atomic::Ordering;
+
+use super::replica::STRIPES;
 use super::{Places, Replica, Replicated, Versioned};
 
 impl<T, P: Places, const NODES: usize> Replicated<T, P, NODES> {
     /// The present version of the copy that is nearest to the calling thread. An example is at the [module](super).
     #[inline]
     pub fn read(&self) -> Guard<'_, T> {
-        Guard::enter(self.replica(self.places.here()))
+        Guard::enter(self.replica(self.places.here()), 0)
     }
 
     /// A handle that reads the copy of the node on which the calling thread runs now, without asking again. For a thread that stays on a node,
-    /// or seldom leaves it; [`Reader::refresh`] asks again. See the [module](super) for an example.
+    /// or seldom leaves it; [`Reader::refresh`] asks again. Readers are dealt out to seven lines of counters (and [`read`](Self::read) has an
+    /// eighth), so that a few of them on a node do not disturb each other: one for each thread. See the [module](super) for an example.
     pub fn reader(&self) -> Reader<'_, T, P, NODES> {
-        Reader { replicated: self, place: self.places.here() }
+        // Relaxed: only the spread matters.
+        let stripe = 1 + self.readers.fetch_add(1, Ordering::Relaxed) % (STRIPES - 1);
+        Reader { replicated: self, place: self.places.here(), stripe }
     }
 }
 
@@ -35,13 +41,14 @@ impl<T, P: Places, const NODES: usize> Replicated<T, P, NODES> {
 pub struct Reader<'r, T, P: Places, const NODES: usize> {
     replicated: &'r Replicated<T, P, NODES>,
     place: usize,
+    stripe: usize,
 }
 
 impl<'r, T, P: Places, const NODES: usize> Reader<'r, T, P, NODES> {
     /// The present version of the copy. See [`Reader`] for an example.
     #[inline]
     pub fn read(&self) -> Guard<'r, T> {
-        Guard::enter(self.replicated.replica(self.place))
+        Guard::enter(self.replicated.replica(self.place), self.stripe)
     }
 
     /// Asks where the thread runs now. See [`Reader`] for an example.
@@ -81,7 +88,8 @@ impl<T, P: Places, const NODES: usize> fmt::Debug for Reader<'_, T, P, NODES> {
 #[must_use = "the version is left again at once"]
 pub struct Guard<'r, T> {
     replica: &'r Replica<Versioned<T>>,
-    // Invariant ENTERED: this value has entered the slot, and leaves it when it is dropped.
+    // Invariant ENTERED: this value has entered the slot by the stripe, and leaves it when it is dropped.
+    stripe: usize,
     slot: usize,
 }
 
@@ -92,8 +100,8 @@ unsafe impl<T: Sync> Sync for Guard<'_, T> {}
 
 impl<'r, T> Guard<'r, T> {
     #[inline]
-    fn enter(replica: &'r Replica<Versioned<T>>) -> Self {
-        Self { replica, slot: replica.enter() }
+    fn enter(replica: &'r Replica<Versioned<T>>, stripe: usize) -> Self {
+        Self { replica, stripe, slot: replica.enter(stripe) }
     }
 
     #[inline]
@@ -124,7 +132,7 @@ impl<T> Deref for Guard<'_, T> {
 impl<T> Drop for Guard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.replica.leave(self.slot);
+        self.replica.leave(self.stripe, self.slot);
     }
 }
 

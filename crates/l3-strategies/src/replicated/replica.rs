@@ -1,22 +1,26 @@
 //! [`Replica`]: one copy of a value, in two slots by turns; many readers, one writer at a time.
 //!
 //! ```text
-//!   current │ entries since the turn : 63 │ slot : 1 │          left[0]   left[1]      departures per slot, a cache line away
-//!                                            │
-//!                 ┌──────────────────────────┴───┐
-//!   slots[0] │ value, version 7 │      slots[1] │ value, version 8 │      readers enter the one that `current` names
+//!   stripe 0 │ current: entries since the turn : 63 │ slot : 1 │ left[0] │ left[1] │      departures per slot
+//!   stripe 1 │ current                                     │   │ left[0] │ left[1] │      a line for the readers of each stripe
+//!   …                                                      │
+//!                 ┌────────────────────────────────────────┴──┐
+//!   slots[0] │ value, version 7 │             slots[1] │ value, version 8 │      readers enter the one that `current` names
 //!
-//!   turn:  old = current.swap(other slot, 0 entries)   then `old.slot` is quiet once left[old.slot] == old.entries
+//!   turn:  for each stripe: old = current.swap(other slot, 0 entries)
+//!          then `old.slot` is quiet once left[old.slot] == old.entries in every stripe
 //! ```
 //!
-//! A reader's entry and the writer's turn are read-modify-writes of one word, so each entry is counted for the slot that it got, and a turn
+//! Readers of different stripes write different lines. Stripes turn one after the other: what one reader sees goes back never, as long as it stays
+//! with its stripe. A reader's entry and the writer's turn are read-modify-writes of one word, so each entry is counted for the slot that it got, and a turn
 //! learns exactly how many there were. No reader repeats anything, and none waits.
 //!
 //! # Invariants
 //!
 //! * **REPLICA-WRITER** [`stage`](Replica::stage) and [`turn`](Replica::turn) are called by one thread at a time, and the next one
 //!   sees what the last one did. (Caller: a lock.)
-//! * **REPLICA-SPARE** The slot that `current` does not name is written only while it is quiet: as many readers have left it as entered it.
+//! * **REPLICA-SPARE** The slot that no stripe's `current` names (between two turns they agree) is written only while it is quiet: in each stripe as
+//!   many readers have left it as entered it.
 //! * **REPLICA-FULL** The slot that `current` names holds a value.
 //! * **REPLICA-RMW** `current` and `left` change by read-modify-write; only a quiet spare slot's `left` is stored to.
 //!
@@ -47,46 +51,59 @@ use stratalloc_primitives::primitive::cell::UnsafeCell;
 const ENTRY: u64 = 2;
 const SLOT: u64 = 1;
 
-/// A line of its own, so that entries and departures do not share one with each other or with the values.
+/// Stripes of a replica: as many readers count themselves without disturbing each other.
+pub(crate) const STRIPES: usize = if cfg!(loom) { 2 } else { 8 };
+
+/// The counters of some of the readers, on lines of their own.
 #[repr(align(128))]
 #[derive(Debug)]
-struct Padded<T>(T);
-
-/// One copy, and the one that is made next; see the [module](self).
-#[derive(Debug)]
-pub(crate) struct Replica<T> {
-    current: Padded<AtomicU64>,
-    left: Padded<[AtomicU64; 2]>,
-    slots: [UnsafeCell<Option<T>>; 2],
+struct Stripe {
+    current: AtomicU64,
+    left: [AtomicU64; 2],
     /// How many entered each slot before the turn that left it. The writer's.
     entered: UnsafeCell<[u64; 2]>,
 }
 
-impl<T> Replica<T> {
+impl Stripe {
     const_unless_loom! {
-        /// A copy whose readers find `value`.
-        pub(crate) fn new(value: T) -> Self {
+        fn new() -> Self {
             Self {
-                current: Padded(AtomicU64::new(0)),
-                left: Padded([AtomicU64::new(0), AtomicU64::new(0)]),
-                slots: [UnsafeCell::new(Some(value)), UnsafeCell::new(None)],
+                current: AtomicU64::new(0),
+                left: [AtomicU64::new(0), AtomicU64::new(0)],
                 entered: UnsafeCell::new([0, 0]),
             }
         }
     }
+}
 
-    /// Enters the present slot, which stays as it is until the [`leave`](Self::leave) with the same number.
+/// One copy, and the one that is made next; see the [module](self).
+#[derive(Debug)]
+pub(crate) struct Replica<T> {
+    stripes: [Stripe; STRIPES],
+    slots: [UnsafeCell<Option<T>>; 2],
+}
+
+impl<T> Replica<T> {
+    /// A copy whose readers find `value`.
+    pub(crate) fn new(value: T) -> Self {
+        Self {
+            stripes: core::array::from_fn(|_| Stripe::new()),
+            slots: [UnsafeCell::new(Some(value)), UnsafeCell::new(None)],
+        }
+    }
+
+    /// Enters the stripe's present slot, which stays as it is until the [`leave`](Self::leave) with the same numbers.
     #[inline]
-    pub(crate) fn enter(&self) -> usize {
+    pub(crate) fn enter(&self, stripe: usize) -> usize {
         // Acquire: the value that the turn released.
-        slot_of(self.current.0.fetch_add(ENTRY, Ordering::Acquire))
+        slot_of(self.stripes[stripe % STRIPES].current.fetch_add(ENTRY, Ordering::Acquire))
     }
 
     /// Leaves a slot; once for each entry.
     #[inline]
-    pub(crate) fn leave(&self, slot: usize) {
+    pub(crate) fn leave(&self, stripe: usize, slot: usize) {
         // Release: this reader is done with the value before the writer sees that it left.
-        self.left.0[slot & 1].fetch_add(1, Ordering::Release);
+        self.stripes[stripe % STRIPES].left[slot & 1].fetch_add(1, Ordering::Release);
     }
 
     /// Shows the slot's value. For those who entered it, and for the writer. `None` never for a reader (REPLICA-FULL).
@@ -97,7 +114,7 @@ impl<T> Replica<T> {
 
     /// The writer's: the slot that readers enter now.
     pub(crate) fn present(&self) -> usize {
-        slot_of(self.current.0.load(Ordering::Relaxed))
+        slot_of(self.stripes[0].current.load(Ordering::Relaxed))
     }
 
     /// The writer's: whether nobody is in the spare slot any more.
@@ -107,10 +124,12 @@ impl<T> Replica<T> {
     /// REPLICA-WRITER.
     pub(crate) unsafe fn is_quiet(&self) -> bool {
         let spare = 1 - self.present();
-        // SAFETY: only the writer touches it, and that is the caller.
-        let entered = self.entered.with(|entered| unsafe { (*entered)[spare] });
-        // Acquire: what the readers looked at may be written to from here on.
-        self.left.0[spare].load(Ordering::Acquire) == entered
+        self.stripes.iter().all(|stripe| {
+            // SAFETY: only the writer touches it, and that is the caller.
+            let entered = stripe.entered.with(|entered| unsafe { (*entered)[spare] });
+            // Acquire: what the readers looked at may be written to from here on.
+            stripe.left[spare].load(Ordering::Acquire) == entered
+        })
     }
 
     /// The writer's: puts `value`, or nothing, into the spare slot, and returns what was there.
@@ -120,9 +139,11 @@ impl<T> Replica<T> {
     /// REPLICA-WRITER, and [`is_quiet`](Self::is_quiet) said so since the last turn.
     pub(crate) unsafe fn stage(&self, value: Option<T>) -> Option<T> {
         let spare = 1 - self.present();
-        self.left.0[spare].store(0, Ordering::Relaxed);
-        // SAFETY: as in `is_quiet`.
-        self.entered.with_mut(|entered| unsafe { (*entered)[spare] = 0 });
+        for stripe in &self.stripes {
+            stripe.left[spare].store(0, Ordering::Relaxed);
+            // SAFETY: as in `is_quiet`.
+            stripe.entered.with_mut(|entered| unsafe { (*entered)[spare] = 0 });
+        }
         // SAFETY: nobody else is in the spare slot: REPLICA-SPARE.
         self.slots[spare].with_mut(|slot| unsafe { core::mem::replace(&mut *slot, value) })
     }
@@ -135,10 +156,12 @@ impl<T> Replica<T> {
     pub(crate) unsafe fn turn(&self) {
         let present = self.present();
         let next = SLOT ^ u64::try_from(present).unwrap_or(0);
-        // Release: the value and the reset of `left`, for everybody who enters from here on.
-        let old = self.current.0.swap(next, Ordering::Release);
-        // SAFETY: as in `is_quiet`.
-        self.entered.with_mut(|entered| unsafe { (*entered)[present] = old / ENTRY });
+        for stripe in &self.stripes {
+            // Release: the value and the reset of `left`, for everybody who enters from here on.
+            let old = stripe.current.swap(next, Ordering::Release);
+            // SAFETY: as in `is_quiet`.
+            stripe.entered.with_mut(|entered| unsafe { (*entered)[present] = old / ENTRY });
+        }
     }
 }
 
