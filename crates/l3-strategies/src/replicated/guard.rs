@@ -16,11 +16,11 @@ impl<T, P: Places, const NODES: usize> Replicated<T, P, NODES> {
     }
 
     /// A handle that reads the copy of the node on which the calling thread runs now, without asking again. For a thread that stays on a node,
-    /// or seldom leaves it; [`Reader::refresh`] asks again. Readers are dealt out to seven lines of counters (and [`read`](Self::read) has an
-    /// eighth), so that a few of them on a node do not disturb each other: one for each thread. See the [module](super) for an example.
+    /// or seldom leaves it; [`Reader::refresh`] asks again. Readers are dealt out to eight lines of counters ([`read`](Self::read) uses the
+    /// first of them), so that those of a few threads do not disturb each other: make one for each thread. See the [module](super) for an example.
     pub fn reader(&self) -> Reader<'_, T, P, NODES> {
         // Relaxed: only the spread matters.
-        let stripe = 1 + self.readers.fetch_add(1, Ordering::Relaxed) % (STRIPES - 1);
+        let stripe = (self.readers.fetch_add(1, Ordering::Relaxed) + 1) % STRIPES;
         Reader { replicated: self, place: self.places.here(), stripe }
     }
 }

@@ -39,7 +39,7 @@
 //!
 //! **When not.** For what changes as often as it is read, or is larger than the caches of a node can gain: each version is copied to each node. Calls of
 //! [`read`](Replicated::read) on one node share a line for counting, which costs ten times as much when two threads do it at once: let each thread have a
-//! [`Reader`], which are dealt out to seven lines.
+//! [`Reader`], which are dealt out to eight lines.
 //!
 //! **Misuse.** In safe code there are ways to wait for ever, and no others: the guard above; and a writer that calls `publish`, `publish_with` or `update`
 //! of the same value once more from within, which is from a closure that it was given, or from `clone` or `drop` of a value. `try_publish` and `reclaim`
