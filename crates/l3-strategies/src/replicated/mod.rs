@@ -8,8 +8,8 @@
 //!   publish:  lock ─► spare slots quiet? ─► make a copy in each ─► turn each replica ─► unlock
 //! ```
 //!
-//! A reader enters the present slot of its node's replica, by one atomic addition, and leaves it by another; nothing else is shared with
-//! readers of other nodes. A writer makes the next version in the other slot of every replica before it turns the first, so readers go on
+//! A reader enters the present slot of its node's replica, by one atomic addition, and leaves it by another, both on one of eight lines of
+//! counters; nothing is written that readers of other lines, or of other nodes, look at. A writer makes the next version in the other slot of every replica before it turns the first, so readers go on
 //! meanwhile, and a failure on the way (of `clone`, for instance) changes nothing. This is read-copy-update with two copies per
 //! node and exact counts in place of epochs; `replica.rs` has the invariants and the memory orderings.
 //!
@@ -26,8 +26,10 @@
 //!
 //! * A guard shows one version, whole, for as long as it lives.
 //! * Reads that begin after a publication has returned, on any node, show that version or a later one.
-//! * While it runs, some nodes show the new version and others still the last. So the versions that a [`Reader`] sees never go back until it refreshes, and those of
-//!   a thread that is moved to another node meanwhile may, by one, if it asks with [`Replicated::read`]; [`Guard::version`] tells.
+//! * While it runs, some readers show the new version and others still the last, on one node too: replicas turn one after the other, and so do a
+//!   replica's eight lines of counters. So the versions that a [`Reader`] sees never go back until it refreshes. They may, by one, from one reader to another (of
+//!   another thread, or of the same one), and from one [`Replicated::read`] to the next in a thread that is moved to another node meanwhile;
+//!   [`Guard::version`] tells.
 //! * Writers follow each other: versions are numbered from 0, without gaps, and [`update`](Replicated::update) builds on the last one.
 //! * An old version is dropped by the writer that needs its slot, by [`reclaim`](Replicated::reclaim), or with the value.
 //!

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Readers of different stripes write different lines. Stripes turn one after the other: what one reader sees goes back never, as long as it stays
-//! with its stripe. A reader's entry and the writer's turn are read-modify-writes of one word, so each entry is counted for the slot that it got, and a turn
+//! with its stripe; readers of two stripes may see two versions meanwhile. A reader's entry and the writer's turn are read-modify-writes of one word, so each entry is counted for the slot that it got, and a turn
 //! learns exactly how many there were. No reader repeats anything, and none waits.
 //!
 //! # Invariants
@@ -21,7 +21,7 @@
 //!   sees what the last one did. (Caller: a lock.)
 //! * **REPLICA-SPARE** The slot that no stripe's `current` names (between two turns they agree) is written only while it is quiet: in each stripe as
 //!   many readers have left it as entered it.
-//! * **REPLICA-FULL** The slot that `current` names holds a value.
+//! * **REPLICA-FULL** A slot that a stripe's `current` names holds a value.
 //! * **REPLICA-RMW** `current` and `left` change by read-modify-write; only a quiet spare slot's `left` is stored to.
 //!
 //! # Memory ordering
