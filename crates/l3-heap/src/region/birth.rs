@@ -8,8 +8,8 @@
 //!
 //! - **B1** Whoever turned the state to BEING_BORN, or took that over, is the only one that makes; it leaves READY or UNBORN.
 //! - **B2** BEING_BORN names the maker, process and thread. A handler that interrupted the maker finds itself and gives up at
-//!   once. A thread of the same process waits: for some system calls of another thread, which take long only where that
-//!   thread does not run; the bound is for those that somebody has stopped.
+//!   once. A thread of the same process waits: for some system calls of another thread, which take long where that
+//!   thread does not run, or on a slow system (wine: 160 ms); the bound is for those that somebody has stopped.
 //! - **B3** A child of a fork, where the maker does not exist, finds another process and takes over. A child of `vfork`, which
 //!   has another process id too, shares the memory with the maker, who goes on meanwhile: it takes over after a while only,
 //!   when the maker is done.
@@ -27,8 +27,9 @@ const UNBORN: u64 = 0;
 /// As if made by thread 1 of process 0, which there is not.
 const READY: u64 = 1;
 
-/// How often a thread looks before it takes over from another process: 1000 times without a rest, 100 times after a millisecond.
-const PATIENCE: u32 = 1_100;
+/// How often a thread looks whether a few system calls of another are done, where it can do something else then (here: take over from another
+/// process): 1000 times without a rest, 100 times after a millisecond.
+pub(super) const PATIENCE: u32 = 1_100;
 /// How often it looks before it gives up on a thread of its own process: some ten seconds.
 const LIMIT: u32 = 11_000;
 

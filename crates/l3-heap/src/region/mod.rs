@@ -226,7 +226,7 @@ fn back_next_heaps(heaps: usize) -> Option<()> {
             Some(())
         }
         // Another thread was faster, and is about to say so; or the mapping there is none of ours.
-        Err(error) if error == vm::OsError::OCCUPIED => (0..1100)
+        Err(error) if error == vm::OsError::OCCUPIED => (0..birth::PATIENCE)
             .any(|look| {
                 thread::wait(look);
                 HEAP_GROUPS.load(Ordering::Relaxed) != group
