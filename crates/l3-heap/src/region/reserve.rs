@@ -61,10 +61,10 @@ pub(super) fn reserve() -> bool {
             usize::try_from(limit).map_or(SIZES[0], |limit| limit.saturating_mul(2)).clamp(AREA, SIZES[0]);
         return reserve_nothing((wanted + AREA - 1) & !(AREA - 1));
     }
+    let largest = largest();
     let kinds = [(Backing::Whole, vm::Access::ReadWrite), (Backing::Commit, vm::Access::None)];
     // Windows would charge all of it at once.
     for (backing, access) in kinds.into_iter().skip(usize::from(cfg!(windows))) {
-        let largest = largest();
         for size in core::iter::once(largest).chain(SIZES.into_iter().filter(|size| *size < largest)) {
             let plan = plan(size);
             if let Ok(start) = vm::reserve(plan.total, HUGE_PAGE, access) {
