@@ -9,6 +9,7 @@ export CARGO_PROFILE_DEV_PANIC=unwind CARGO_PROFILE_DEV_OPT_LEVEL=1
 cross=("$tools/cargo-cross.sh" x86_64-pc-windows-gnu test --quiet)
 # One server for all of the programs: each program's own ends some seconds after it, at times just when the next one has called.
 "$tools/cargo-cross.sh" x86_64-pc-windows-gnu build --quiet -p stratalloc-primitives
+# (The prefix of cargo-cross.sh: nobody else's programs run in it.)
 export WINEPREFIX="${XDG_CACHE_HOME:-$HOME/.cache}/stratalloc-wine/prefix"
 mkdir -p "$WINEPREFIX"
 server=/usr/lib/wine/wineserver64
