@@ -28,9 +28,9 @@
 //! | `push` first load, failed CAS | relaxed | – | a guess; the CAS checks it |
 //! | `push` CAS | **release** | loads of `pop`, `take_all` | the element's link and the pusher's writes to the element |
 //! | `pop` first load, failed CAS | **acquire** | `push` CAS (by STACK-RMW of any element) | makes `next_of` read the link that the pusher wrote, and the payload readable |
-//! | `pop` successful CAS | relaxed | – | by STACK-VERSION it read the very value that the acquiring load read |
+//! | `pop` successful CAS | **release** | acquiring loads of the head | what the taker did before; for those who look at several stacks (the lock-free pool). Not acquire: by STACK-VERSION it read the very value that the acquiring load read |
 //! | `take_all` | **acquire** | `push` CAS | links and payload of all elements |
-//! | `pushes` | **acquire** | all `push` CASes that it counts (STACK-RMW) | what their callers did before |
+//! | `pushes`, `pop_or_pushes` of an empty stack | **acquire** | all `push` and `pop` CASes before (STACK-RMW) | what their callers did before |
 //!
 //! # No ABA
 //!
@@ -62,6 +62,11 @@ const VERSION_BITS: u64 = !(VERSION_ONE - 1);
 #[expect(clippy::cast_possible_truncation, reason = "the low half is the link")]
 const fn link_of(head: u64) -> u32 {
     head as u32
+}
+
+#[inline(always)]
+const fn version_of(head: u64) -> u32 {
+    (head >> 32) as u32
 }
 
 #[inline(always)]
@@ -108,13 +113,23 @@ impl IndexStack {
     /// `next_of` may be asked about an element that this thread does not get (STACK-LINK).
     #[inline]
     pub fn pop(&self, next_of: impl Fn(u32) -> u32) -> Option<u32> {
+        self.pop_or_pushes(next_of).ok()
+    }
+
+    /// As [`pop`](Self::pop), but an empty stack says what [`pushes`](Self::pushes) was at that moment: as long as it is that, the stack is empty.
+    ///
+    /// # Errors
+    ///
+    /// The number, if the stack was empty.
+    #[inline]
+    pub fn pop_or_pushes(&self, next_of: impl Fn(u32) -> u32) -> Result<u32, u32> {
         // Acquire: before `next_of` reads what a pusher wrote.
         let mut head = self.head.load(Ordering::Acquire);
         loop {
-            let index = link::index(link_of(head))?;
+            let Some(index) = link::index(link_of(head)) else { return Err(version_of(head)) };
             let new = with_link(head, next_of(index));
-            match self.head.compare_exchange_weak(head, new, Ordering::Relaxed, Ordering::Acquire) {
-                Ok(_) => return Some(index),
+            match self.head.compare_exchange_weak(head, new, Ordering::Release, Ordering::Acquire) {
+                Ok(_) => return Ok(index),
                 Err(now) => head = now,
             }
         }
@@ -134,7 +149,7 @@ impl IndexStack {
     #[inline]
     #[must_use]
     pub fn pushes(&self) -> u32 {
-        (self.head.load(Ordering::Acquire) >> 32) as u32
+        version_of(self.head.load(Ordering::Acquire))
     }
 
     /// Whether the stack was empty a moment ago: a hint that saves a `pop`.

@@ -76,9 +76,9 @@ impl<U: MemoryResource> Validate for LockFreePool<'_, U> {
     fn validate(&self) -> Result<(), Violation> {
         let look = self.indices.look(self.links());
         let (used, free, count) = (look.used as usize, look.free as usize, self.block_count());
-        if let Some(index) = look.strange {
-            let terms = &["index", "used"];
-            return Err(Violation::new("LFP-1", "index < used", terms, &[index as usize, used]));
+        if let Some((index, taken)) = look.strange {
+            let terms = &["index", "taken"];
+            return Err(Violation::new("LFP-1", "index < taken", terms, &[index as usize, taken as usize]));
         }
         if free > used || used > count {
             let terms = &["free", "used", "count"];

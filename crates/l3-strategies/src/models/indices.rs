@@ -33,14 +33,22 @@ impl World {
     }
 
     fn take(&self) -> Option<u32> {
-        let index = self.indices.take(&self.links)?;
+        self.take_at(0)
+    }
+
+    fn take_at(&self, lane: usize) -> Option<u32> {
+        let index = self.indices.take(&self.links, lane)?;
         self.touch(index);
         Some(index)
     }
 
     fn give(&self, index: u32) {
+        self.give_at(0, index);
+    }
+
+    fn give_at(&self, lane: usize, index: u32) {
         self.touch(index);
-        assert!(self.indices.give(&self.links, index), "{index} was free already");
+        assert!(self.indices.give(&self.links, lane, index), "{index} was free already");
     }
 
     fn touch(&self, index: u32) {
@@ -66,9 +74,6 @@ fn check<const N: usize>(world: fn() -> Arc<World>, bodies: [fn(&World); N], pre
 
 /// Two threads, each with a block for itself, take and give twice: none is ever refused, none has another's block.
 ///
-/// Not modelled: that a thread is not refused where there are more threads than blocks and one is free (FREE-FULL); a witness
-/// of that would have to know at which moment others hold one. `Indices::take` argues for it.
-///
 /// Weakened and seen failing: the stack's `push` exchange relaxed, its first `pop` load relaxed, no version: "Concurrent write
 /// accesses to `UnsafeCell`".
 #[test]
@@ -80,6 +85,42 @@ fn loom_as_many_blocks_as_threads_are_enough() {
         }
     };
     check(|| World::new(2), [twice, twice], Some(3));
+}
+
+/// Two blocks, of which one thread takes at most one. The other one holds at most one at a time too, but moves them: it gives its block to lane 0, that the
+/// first has looked at already, and takes the one in lane 1. Nobody is refused: FREE-FULL.
+///
+/// Then the same with a fresh one in lane 1.
+///
+/// Weakened and seen failing: no second look (`None` after the fresh ones), the stack's `pop` exchange relaxed, the exchange of `used` or its load relaxed:
+/// "none is refused".
+#[test]
+fn loom_nobody_is_refused_while_blocks_change_lanes() {
+    let filled = || {
+        let world = World::new(2);
+        let (first, second) = (world.take().unwrap(), world.take().unwrap());
+        world.give_at(1, second);
+        world.give_at(1, first);
+        world
+    };
+    let with_fresh = || {
+        let world = World::new(2);
+        let first = world.take_at(0).unwrap();
+        world.give_at(1, first);
+        world
+    };
+    let moves = |world: &World| {
+        let first = world.take_at(1).expect("none is refused");
+        world.give_at(0, first);
+        let second = world.take_at(1).expect("none is refused");
+        world.give_at(1, second);
+    };
+    let takes = |world: &World| {
+        let index = world.take_at(0).expect("none is refused");
+        world.give_at(1, index);
+    };
+    check(filled, [moves, takes], None);
+    check(with_fresh, [moves, takes], None);
 }
 
 /// One block, two threads: whoever has it gets what the other wrote.
