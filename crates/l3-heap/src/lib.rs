@@ -67,8 +67,8 @@ pub use self::public::*;
 mod public {
     pub use crate::api::{
         allocate, allocate_aligned, allocate_aligned_zeroed, allocate_fast, allocate_zeroed, collect,
-        deallocate, deallocate_sized, good_size, owns, reallocate, reallocate_aligned, set_foreign_hook,
-        usable_size,
+        deallocate, deallocate_sized, good_size, owns, reallocate, reallocate_aligned, reallocate_sized,
+        set_foreign_hook, usable_size,
     };
     pub use crate::resource::ProcessHeap;
     pub use crate::small_object::SmallObject;

@@ -6,8 +6,9 @@ mod support;
 use std::collections::BTreeSet;
 
 use stratalloc_heap::{
-    allocate, allocate_aligned, allocate_aligned_zeroed, allocate_zeroed, collect, deallocate, good_size,
-    owns, reallocate, reallocate_aligned, usable_size, validate,
+    allocate, allocate_aligned, allocate_aligned_zeroed, allocate_zeroed, collect, deallocate,
+    deallocate_sized, good_size, owns, reallocate, reallocate_aligned, reallocate_sized, usable_size,
+    validate,
 };
 use support::{Block, MIB, alone, statistics_now};
 
@@ -148,6 +149,37 @@ fn every_alignment_up_to_a_gibibyte() {
                 }
                 block.free();
             }
+        }
+    }
+    assert_eq!(validate(), Ok(()));
+}
+
+/// Every way between small classes, by size and without: the contents come along, and a block that stayed longer than its size is one like others.
+#[test]
+fn small_blocks_change_between_all_classes() {
+    let _alone = alone();
+    let sizes = || {
+        (1..=1100)
+            .step_by(if cfg!(miri) { 190 } else { 7 })
+            .chain([16, 17, 1023, 1024, 1025, 2048, 4096, 4097])
+    };
+    // SAFETY (both): called with a live block of this size.
+    let by_size = |block: &Block, size| unsafe { reallocate_sized(block.ptr(), block.size(), size, 8) };
+    let without = |block: &Block, size| unsafe { reallocate(block.ptr(), size) };
+    let ways: [&dyn Fn(&Block, usize) -> *mut u8; 2] = [&by_size, &without];
+    for (from, to) in sizes().flat_map(|from| sizes().map(move |to| (from, to))) {
+        for way in ways {
+            let first = make(allocate(from), from);
+            let changed = way(&first, to);
+            // The first blocks of a class may be a quarter larger.
+            let stays = to <= from && to >= good_size(from) * 5 / 8;
+            assert!(!stays || changed == first.ptr(), "{from} to {to}: at least half is used");
+            let second = first.resized(changed, to);
+            let changed = way(&second, from);
+            let third = second.resized(changed, from);
+            third.check();
+            // SAFETY: live, and ended here with the size that it was last asked for.
+            unsafe { deallocate_sized(third.ptr(), from, 8) };
         }
     }
     assert_eq!(validate(), Ok(()));

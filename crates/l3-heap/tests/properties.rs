@@ -17,7 +17,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use stratalloc_heap::{
     Heap, KNOBS, allocate, allocate_aligned, allocate_aligned_zeroed, allocate_zeroed, collect, configure,
-    reallocate, reallocate_aligned, usable_size, validate,
+    reallocate, reallocate_aligned, reallocate_sized, usable_size, validate,
 };
 use stratalloc_resource::conformance;
 use stratalloc_resource::{Alignment, MemoryBlock, MemoryResource};
@@ -170,6 +170,10 @@ impl World {
                 // SAFETY: the block is this heap's, live, and replaced by the new one.
                 unsafe { heap.reallocate(old, size, align) }.expect("memory").as_ptr()
             }
+            // SAFETY: the block is live, of this size and alignment, and replaced by the new one.
+            None if block.size() % 2 == 1 => unsafe {
+                reallocate_sized(block.ptr(), block.size(), size, align)
+            },
             // SAFETY: the block is live, and replaced by the new one.
             None if align <= 16 => unsafe { reallocate(block.ptr(), size) },
             // SAFETY: as above.

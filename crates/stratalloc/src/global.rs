@@ -38,7 +38,7 @@ unsafe impl GlobalAlloc for Stratalloc {
 
     #[inline]
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        // SAFETY: the block is one of this heap's with this alignment, and the new size is not 0 (caller).
-        unsafe { stratalloc_heap::reallocate_aligned(ptr, new_size, layout.align()) }
+        // SAFETY: the block is one of this heap's with this layout, and the new size is not 0 (caller).
+        unsafe { stratalloc_heap::reallocate_sized(ptr, layout.size(), new_size, layout.align()) }
     }
 }

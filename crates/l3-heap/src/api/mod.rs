@@ -12,7 +12,7 @@ use crate::{os, purge, region, small};
 pub use allocate::{allocate, allocate_aligned, allocate_aligned_zeroed, allocate_fast, allocate_zeroed};
 pub use block::{good_size, owns, usable_size};
 pub use release::{deallocate, deallocate_sized, set_foreign_hook};
-pub use resize::{reallocate, reallocate_aligned};
+pub use resize::{reallocate, reallocate_aligned, reallocate_sized};
 
 pub(crate) use allocate::allocate_for;
 pub(crate) use block::family_of;

@@ -20,7 +20,7 @@ use crate::layout::{SLAB_MAX, SLICE, WIDE, narrow};
 /// Requests up to this size (bytes) find their class by division alone.
 pub(crate) const FINE_MAX: usize = 1024;
 /// Step of the fine classes, and of the table that maps larger requests to theirs; every class is a multiple of it.
-const STEP: usize = 16;
+pub(crate) const STEP: usize = 16;
 /// What classes of requests above [`FINE_MAX`] are multiples of: a cache line's alignment costs nothing there.
 const LINE: usize = 64;
 const FINE_CLASSES: usize = FINE_MAX / STEP;

@@ -202,6 +202,14 @@ impl Slab {
         self.state.load(Ordering::Relaxed) != State::None as u8
     }
 
+    /// Size of the blocks of a slab that has but one; readable by whoever holds a block in it (S5). Of a wide slab this says nothing.
+    #[inline(always)]
+    pub(crate) fn one_size(&self) -> Option<usize> {
+        let state = self.state.load(Ordering::Relaxed);
+        let none = state == State::None as u8 || state == State::Body as u8 || self.class() == class::MIXED;
+        if none { None } else { Some(self.facts().size as usize) }
+    }
+
     /// Blocks in `free` (S2).
     #[inline]
     pub(crate) fn in_free(&self) -> u32 {
