@@ -251,7 +251,7 @@ typedef struct stratalloc_config {
 #define STRATALLOC_CONFIG_INIT { sizeof(stratalloc_config), 0, NULL, 0, NULL, 0, 0, 0, 0 }
 
 /* How much of the memory a resource takes for itself, at most, and however that is aligned. */
-#define STRATALLOC_STATE 1536
+#define STRATALLOC_STATE 2048
 #define STRATALLOC_TLSF_STATE 8192
 
 /* Each create returns STRATALLOC_OK and stores the resource, or stores null: STRATALLOC_CAPACITY_EXHAUSTED for memory that is too small for a
